@@ -1,0 +1,166 @@
+// How the text of a setting becomes a value: one parser per type. A parser throws a SettingProblem whose sentence says what is
+// expected; it never repeats the value, which may be a secret.
+
+import type { RateLimit } from "../ports/limiter.ts";
+
+/** What is wrong with one setting; the sentence follows its name: "PORT must be …". */
+export class SettingProblem extends Error {}
+
+export type ValueType<T> = {
+	/** The form, for the reference: `duration`, `number`, … */
+	readonly form: string;
+	readonly parse: (text: string) => T;
+};
+
+export const text: ValueType<string> = { form: "text", parse: (value) => value };
+
+export const path: ValueType<string> = {
+	form: "path",
+	parse: (value) => {
+		if (value.includes("\0")) throw new SettingProblem("must be a path without NUL characters");
+		return value;
+	},
+};
+
+/** A whole number within bounds, both included. */
+export function integer(min: number, max: number): ValueType<number> {
+	return {
+		form: "number",
+		parse: (value) => {
+			const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+			if (!(number >= min && number <= max)) throw new SettingProblem(`must be a whole number from ${min} to ${max}`);
+			return number;
+		},
+	};
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, "": 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds, from a number of seconds or a number with `ms`, `s`, `m`, `h`, `d`. At most 10 years. */
+export const duration: ValueType<number> = {
+	form: "duration",
+	parse: (value) => {
+		const match = /^(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)?$/.exec(value);
+		const unit = UNITS[match?.[2] ?? ""] ?? 1000;
+		const milliseconds = Math.round(Number(match?.[1]) * unit);
+		if (match === null || milliseconds > 3650 * 86_400_000) {
+			throw new SettingProblem("must be a duration: a number of seconds, or a number with ms, s, m, h or d, such as 90 or 5m");
+		}
+		return milliseconds;
+	},
+};
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 };
+
+/** Bytes, from a number or a number with `KiB`, `MiB`, `GiB`. */
+export const bytes: ValueType<number> = {
+	form: "size",
+	parse: (value) => {
+		const match = /^(\d{1,12})\s*(kib|mib|gib)?$/i.exec(value);
+		const count = Number(match?.[1]) * (BYTE_UNITS[(match?.[2] ?? "").toLowerCase()] ?? 1);
+		if (match === null || count < 1 || count > 64 * 1024 ** 3) {
+			throw new SettingProblem("must be a size: a number of bytes, or a number with KiB, MiB or GiB, such as 1MiB");
+		}
+		return count;
+	},
+};
+
+export const flag: ValueType<boolean> = {
+	form: "yes or no",
+	parse: (value) => {
+		const lower = value.toLowerCase();
+		if (["1", "true", "yes", "on"].includes(lower)) return true;
+		if (["0", "false", "no", "off", ""].includes(lower)) return false;
+		throw new SettingProblem("must be yes or no");
+	},
+};
+
+export function oneOf<const T extends string>(...names: readonly T[]): ValueType<T> {
+	return {
+		form: names.map((name) => `\`${name}\``).join(", "),
+		parse: (value) => {
+			const found = names.find((name) => name === value.toLowerCase());
+			if (found === undefined) throw new SettingProblem(`must be one of: ${names.join(", ")}`);
+			return found;
+		},
+	};
+}
+
+/** Comma-separated words; blanks around them do not count. */
+export const list: ValueType<readonly string[]> = {
+	form: "list",
+	parse: (value) =>
+		value
+			.split(",")
+			.map((word) => word.trim())
+			.filter((word) => word !== ""),
+};
+
+const PERIODS: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
+const RATE = /^(\d{1,9})\s*(?:\/|per\s)\s*(?:(\d{1,4})\s*)?(second|minute|hour|day)s?$/i;
+
+/** Limits such as `100/minute`, `100 per minute`, `5/second;1000/day`; `off` is an empty list. */
+export const rate: ValueType<readonly RateLimit[]> = {
+	form: "rate",
+	parse: (value) => {
+		if (value.trim().toLowerCase() === "off") return [];
+		return value
+			.split(";")
+			.filter((part) => part.trim() !== "")
+			.map((part) => {
+				const match = RATE.exec(part.trim());
+				const count = Number(match?.[1]);
+				const seconds = Number(match?.[2] ?? 1) * (PERIODS[(match?.[3] ?? "").toLowerCase()] ?? 0);
+				if (match === null || count < 1 || seconds < 1) {
+					throw new SettingProblem("must be a rate such as 100/minute, 5 per second, several joined by ; or off");
+				}
+				return { count, seconds };
+			});
+	},
+};
+
+/** An absolute http or https URL without a password in it; given back without a trailing slash. */
+export const httpUrl: ValueType<string> = {
+	form: "URL",
+	parse: (value) => {
+		const url = URL.canParse(value) ? new URL(value) : undefined;
+		if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
+			throw new SettingProblem("must be an http or https URL, such as https://chat.example.org");
+		}
+		return value.replace(/\/+$/, "");
+	},
+};
+
+/** Comma-separated CORS origins: scheme, host and port, nothing behind them. */
+export const origins: ValueType<readonly string[]> = {
+	form: "list of origins",
+	parse: (value) =>
+		list.parse(value).map((word) => {
+			const url = URL.canParse(word) ? new URL(word) : undefined;
+			const bare = word.replace(/\/$/, "").toLowerCase();
+			if (
+				url === undefined ||
+				url.origin === "null" ||
+				url.origin !== bare.replace(/:(80|443)$/, (port) => (url.port === "" ? "" : port))
+			) {
+				throw new SettingProblem("must list origins such as https://chat.example.org, separated by commas; * is not possible with sign-in");
+			}
+			return url.origin;
+		}),
+};
+
+/** Comma-separated addresses and networks in CIDR form. */
+export const networks: ValueType<readonly string[]> = {
+	form: "list of addresses and networks",
+	parse: (value) =>
+		list.parse(value).map((word) => {
+			const [address = "", bits] = word.split("/");
+			const isV6 = address.includes(":");
+			const isV4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split(".").every((part) => Number(part) <= 255);
+			const isBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isV6 ? 128 : 32));
+			if (!(isV4 || (isV6 && URL.canParse(`http://[${address}]/`))) || !isBits) {
+				throw new SettingProblem("must list addresses and networks such as 127.0.0.1, 10.0.0.0/8, separated by commas");
+			}
+			return word;
+		}),
+};

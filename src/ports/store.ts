@@ -1,0 +1,178 @@
+// What the rules need to keep: people, logins, sessions, messages. One interface, run by every driver through one suite
+// (test/contracts/store.ts). Every method can reject with `store_unavailable`; each write also with `store_full`.
+// A write resolves when it is durable. Times are milliseconds since 1970, UTC.
+
+import type { ErrorCode } from "../domain/errors.ts";
+import type { FinishReason } from "../domain/generation.ts";
+import type { Id } from "../domain/id.ts";
+import type { Login } from "../domain/login.ts";
+import type { Message, MessageStatus, Timings, Usage } from "../domain/message.ts";
+import type { Session } from "../domain/session.ts";
+import type { User } from "../domain/user.ts";
+
+/** Rows `skip` to `skip + limit`, newest first. */
+export type Range = { readonly skip: number; readonly limit: number };
+export type Page<T> = { readonly items: readonly T[]; readonly total: number };
+
+export type UserChange = Partial<Pick<User, "fullName" | "avatarUrl" | "passwordHash" | "disabled">>;
+
+export type UserStore = {
+	/** Codes: `email_taken`. */
+	createUser(user: User): Promise<void>;
+	/** Makes the first administrator, or makes an existing person one; atomically refused with `setup_done` when there is one. Codes: `email_taken`. */
+	createFirstAdmin(user: User): Promise<void>;
+	findUserById(id: Id): Promise<User | undefined>;
+	/** `email` in lower case. */
+	findUserByEmail(email: string): Promise<User | undefined>;
+	findUsers(range: Range): Promise<Page<User>>;
+	/** Codes: `user_not_found`. */
+	updateUser(id: Id, change: UserChange, now: number): Promise<User>;
+	/** Gives or takes the administrator's rights, never the last one's. Codes: `user_not_found`, `last_admin`. */
+	setAdmin(id: Id, isAdmin: boolean, now: number): Promise<User>;
+	/** Disables and demotes in one step, even the last administrator (the published default account of the old gateway). Codes: `user_not_found`. */
+	lockOut(id: Id, now: number): Promise<User>;
+	countAdmins(): Promise<number>;
+};
+
+export type RefreshRotation = {
+	/** SHA-256 of the token presented, and of its successor, in hexadecimal. */
+	readonly hash: string;
+	readonly successorHash: string;
+	readonly now: number;
+	/** For how long the direct parent gets the same successor again. */
+	readonly graceMs: number;
+	/** A family that was not used for this long has ended. */
+	readonly idleMs: number;
+};
+
+/**
+ * `rotated`: the token was the newest, its successor is now. `repeated`: it was spent a moment ago and its successor is unused.
+ * `reused`: it was spent before; the family has been ended. `unknown`: no such token, or its login has ended.
+ */
+export type RefreshOutcome = "rotated" | "repeated" | "reused" | "unknown";
+
+export type LoginStore = {
+	/** Stores a login with the hash of its first refresh token. */
+	createLogin(login: Login, refreshHash: string): Promise<void>;
+	/** The login and its person, when both are there; whether they are still good is the caller's rule. */
+	findLogin(id: Id): Promise<{ readonly login: Login; readonly user: User } | undefined>;
+	/** The login that a refresh token belongs to, spent or not. */
+	findLoginByRefreshHash(hash: string): Promise<Login | undefined>;
+	rotateRefreshToken(rotation: RefreshRotation): Promise<RefreshOutcome>;
+	/** Ends one login; harmless when it has ended or never was. */
+	revokeLogin(id: Id, now: number): Promise<void>;
+	/** Ends every login of a person, except one. */
+	revokeLogins(userId: Id, now: number, except?: Id): Promise<void>;
+	/** Stores the hash of a one-time password reset token; older ones of that person end. */
+	createResetToken(hash: string, userId: Id, expiresAt: number): Promise<void>;
+	/** Spends a reset token, once: sets the password and ends every login of that person. Codes: `invalid_reset_token`. */
+	resetPassword(hash: string, passwordHash: string, now: number): Promise<Id>;
+	/** Removes logins and tokens that ended before this time. */
+	purgeLogins(before: number): Promise<void>;
+};
+
+export const SESSION_SORTS = ["createdAt", "updatedAt", "title"] as const;
+export type SessionSort = (typeof SESSION_SORTS)[number];
+
+export type SessionQuery = Range & {
+	readonly userId: Id;
+	readonly sortBy: SessionSort;
+	readonly sortOrder: "asc" | "desc";
+};
+
+export type SessionChange = Partial<Pick<Session, "title" | "metadata" | "model" | "systemPrompt">>;
+
+export type SessionStore = {
+	createSession(session: Session): Promise<void>;
+	/** Only when it belongs to this person. */
+	findSession(id: Id, userId: Id): Promise<Session | undefined>;
+	findSessions(query: SessionQuery): Promise<Page<Session>>;
+	/** An empty change changes nothing, `updatedAt` neither. Codes: `session_not_found`. */
+	updateSession(id: Id, userId: Id, change: SessionChange, now: number): Promise<Session>;
+	/** With its messages. Codes: `session_not_found`. */
+	deleteSession(id: Id, userId: Id): Promise<void>;
+};
+
+export type Turn = { readonly userMessage: Message; readonly answer: Message };
+
+export type MessageWindow =
+	/** From the oldest on. */
+	| { readonly offset: number; readonly limit: number }
+	/** The newest ones. */
+	| { readonly newest: number }
+	/** The ones right before a message; nothing when that message is not in the session. */
+	| { readonly before: Id; readonly limit: number };
+
+export type MessagePage = { readonly messages: readonly Message[]; readonly total: number };
+
+/** The text of a running answer so far. */
+export type Progress = { readonly messageId: Id; readonly content: string; readonly reasoning: string };
+
+export type AnswerEnd = {
+	readonly messageId: Id;
+	readonly sessionId: Id;
+	readonly content: string;
+	readonly reasoning: string | null;
+	readonly status: Exclude<MessageStatus, "streaming">;
+	readonly errorCode: ErrorCode | null;
+	readonly model: string | null;
+	readonly finishReason: FinishReason | null;
+	readonly usage: Usage | null;
+	readonly timings: Timings | null;
+	readonly now: number;
+};
+
+export type MessageStore = {
+	/**
+	 * Stores both messages of a turn in one step, before the model is asked: the person's as `sent`, the answer as `streaming` and empty.
+	 * Codes: `session_not_found`; `message_id_conflict` when the clientMessageId stands in this session already;
+	 * `generation_in_progress` when an answer of the session is `streaming`.
+	 */
+	beginTurn(turn: Turn): Promise<void>;
+	findTurn(sessionId: Id, clientMessageId: string): Promise<Turn | undefined>;
+	/** Stores what has come of running answers. Those that are no longer `streaming`, or gone, are passed over. */
+	saveProgress(parts: readonly Progress[]): Promise<void>;
+	/** Stores the end of an answer. `false` when it is gone or has ended already; nothing is written then. */
+	finishAnswer(end: AnswerEnd): Promise<boolean>;
+	/** Adds one message to a session. Codes: `session_not_found`. */
+	appendMessage(message: Message): Promise<void>;
+	/** Oldest first. */
+	findMessages(sessionId: Id, window: MessageWindow): Promise<MessagePage>;
+	/** Removes all messages. Codes: `session_not_found`, `generation_in_progress`. */
+	clearMessages(sessionId: Id, userId: Id, now: number): Promise<void>;
+	/** Turns every answer left `streaming` by a process that died into `interrupted`; tells how many. Only the owner of the store may call it, at its start. */
+	repairInterrupted(now: number): Promise<number>;
+};
+
+export type Metrics = {
+	readonly users: number;
+	readonly admins: number;
+	/** People with a session updated since `activeSince`. */
+	readonly activeUsers: number;
+	readonly sessions: number;
+	readonly messages: number;
+	readonly userMessages: number;
+	readonly assistantMessages: number;
+	readonly newUsers: number;
+	readonly newSessions: number;
+	readonly newMessages: number;
+};
+
+export type AdminStore = {
+	metrics(since: { readonly active: number; readonly recent: number }): Promise<Metrics>;
+	findAllSessions(range: Range): Promise<Page<Session>>;
+	findAllMessages(range: Range): Promise<Page<Message>>;
+};
+
+export type Store = UserStore &
+	LoginStore &
+	SessionStore &
+	MessageStore &
+	AdminStore & {
+		/** A word for the readiness report, such as `sqlite`. */
+		readonly kind: string;
+		/** Resolves when a read and a durable write would work now. */
+		check(): Promise<void>;
+		/** Waits for writes under way, then lets go of everything. */
+		close(): Promise<void>;
+	};
