@@ -1,0 +1,52 @@
+// The access table: who may call which route. Read from the router itself once all routes stand, so that no route can be forgotten.
+
+import { ACCESS, type Access } from "./describe.ts";
+
+export type RouteEntry = { readonly method: string; readonly path: string; readonly hooks?: { readonly detail?: unknown } };
+
+export type AccessTable = {
+	/** `undefined`: there is no such row, and the route is closed. */
+	accessOf(method: string, route: string): Access | undefined;
+	takesLargeBody(method: string, route: string): boolean;
+	/** The verbs that an address knows, for `Allow`; empty when no route has it. */
+	verbsAt(pathname: string): readonly string[];
+	rows(): readonly { readonly method: string; readonly path: string; readonly access: Access | undefined }[];
+	/** Takes over the routes of the finished app. */
+	fill(routes: readonly RouteEntry[]): void;
+};
+
+export function routeKey(method: string, route: string): string {
+	return `${method === "HEAD" ? "GET" : method} ${route}`;
+}
+
+export function createAccessTable(): AccessTable {
+	const rows = new Map<string, { method: string; path: string; access: Access | undefined; largeBody: boolean; segments: readonly string[] }>();
+	return {
+		accessOf: (method, route) => rows.get(routeKey(method, route))?.access,
+		takesLargeBody: (method, route) => rows.get(routeKey(method, route))?.largeBody === true,
+		verbsAt: (pathname) => {
+			const segments = segmentsOf(pathname);
+			const verbs = [...rows.values()].filter((row) => matches(row.segments, segments)).map((row) => row.method);
+			return [...new Set(verbs.flatMap((verb) => (verb === "GET" ? ["GET", "HEAD"] : [verb])))];
+		},
+		rows: () => [...rows.values()],
+		fill: (routes) => {
+			for (const { method, path, hooks } of routes) {
+				const detail: Record<string, unknown> = typeof hooks?.detail === "object" && hooks.detail !== null ? { ...hooks.detail } : {};
+				const access = ACCESS.find((name) => name === detail["x-access"]);
+				rows.set(routeKey(method, path), { method, path, access, largeBody: detail["x-large-body"] === true, segments: segmentsOf(path) });
+			}
+		},
+	};
+}
+
+/** Without the last slash: both forms of an address are the same. */
+function segmentsOf(pathname: string): readonly string[] {
+	return pathname.split("/").filter((segment, index, all) => segment !== "" || index < all.length - 1);
+}
+
+function matches(template: readonly string[], segments: readonly string[]): boolean {
+	if (template.includes("*")) return false;
+	if (template.length !== segments.length) return false;
+	return template.every((part, index) => part.startsWith(":") || part === segments[index]);
+}

@@ -1,0 +1,54 @@
+// What is known about one request beside the request itself. Kept by identity of the Request, never on it.
+
+import { PocketError } from "../domain/errors.ts";
+import type { Id } from "../domain/id.ts";
+import type { User } from "../domain/user.ts";
+
+/** The signed-in person behind a request, as the store had it when the request came. */
+export type Principal = {
+	readonly user: User;
+	readonly loginId: Id;
+	/** When the login of this token ends (milliseconds since 1970). */
+	readonly loginExpiresAt: number;
+};
+
+export type Exchange = {
+	readonly requestId: string;
+	/** The caller's address, after `TRUSTED_PROXIES`. */
+	readonly address: string;
+	/** `undefined`: no token was sent; an error: one was sent and is not good. */
+	principal: Principal | PocketError | undefined;
+	/** The route's template, for the access log; `undefined` when no route was reached. */
+	route: string | undefined;
+	/** Fields to add to the answer, whatever it will be. */
+	readonly headers: Headers;
+	/** Lifts the server's idle timeout for this request, for streams. */
+	readonly keepOpen: () => void;
+};
+
+const exchanges = new WeakMap<Request, Exchange>();
+
+export function openExchange(request: Request, exchange: Exchange): void {
+	exchanges.set(request, exchange);
+}
+
+/** The exchange of a request that came in through `createEntry`. */
+export function exchangeOf(request: Request): Exchange {
+	const exchange = exchanges.get(request);
+	if (exchange === undefined) throw new Error("a request reached the app beside its entry");
+	return exchange;
+}
+
+/** The person behind a request, if any; a bad token counts as none. */
+export function findPrincipal(request: Request): Principal | undefined {
+	const { principal } = exchangeOf(request);
+	return principal instanceof PocketError ? undefined : principal;
+}
+
+/** The person behind a request. Codes: `unauthenticated`, `invalid_token`, `account_disabled`. */
+export function principalOf(request: Request): Principal {
+	const { principal } = exchangeOf(request);
+	if (principal === undefined) throw new PocketError("unauthenticated");
+	if (principal instanceof PocketError) throw principal;
+	return principal;
+}
