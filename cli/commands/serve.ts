@@ -1,0 +1,38 @@
+// `pocketllm serve`: the server in the foreground, from the first line to the last signal.
+
+import { serve as startServer } from "../../src/wiring.ts";
+import { EXIT } from "../exit.ts";
+import type { Shell } from "../shell.ts";
+
+export type ServeOptions = {
+	readonly host?: string;
+	readonly port?: string;
+	readonly migrate?: boolean;
+	readonly demo?: boolean;
+};
+
+/** Resolves when the server has drained and stopped. SIGTERM and SIGINT stop it; the second of them ends the process at once. */
+export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
+	const loaded = await shell.settings({
+		...(options.host === undefined ? {} : { host: options.host }),
+		...(options.port === undefined ? {} : { port: options.port }),
+		...(shell.verbose ? { logLevel: "debug" } : shell.quiet ? { logLevel: "error" } : {}),
+	});
+	// A signal that comes while the server still starts counts too: it stops as soon as it has started.
+	const asked = Promise.withResolvers<void>();
+	let signals = 0;
+	const onSignal = () => {
+		signals += 1;
+		if (signals > 1) process.exit(EXIT.cancelled);
+		asked.resolve();
+	};
+	process.on("SIGTERM", onSignal);
+	process.on("SIGINT", onSignal);
+	const running = await startServer(loaded, { migrate: options.migrate === true, demo: options.demo === true, print: shell.say });
+	await Promise.race([asked.promise, running.stopped]);
+	if (signals > 0) {
+		shell.say("Stopping; running answers get a moment to end. A second signal stops at once.");
+		await running.stop();
+	}
+	await running.stopped;
+}

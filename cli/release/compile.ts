@@ -1,0 +1,67 @@
+// One executable from the sources: which entry points, which flags, which targets. What is built when stands in build.ts.
+
+import { Glob } from "bun";
+
+/** `--target` builds from one machine for all; Bun fetches the runtime of each from the npm registry that is configured, and keeps it. */
+export const TARGETS = [
+	"linux-x64",
+	"linux-x64-baseline",
+	"linux-arm64",
+	"linux-x64-musl",
+	"linux-x64-musl-baseline",
+	"linux-arm64-musl",
+	"darwin-x64",
+	"darwin-arm64",
+	"windows-x64",
+] as const;
+
+export type Target = (typeof TARGETS)[number];
+
+/** What the executable for a target is called in a release. */
+export function fileNameOf(target: Target): string {
+	return `pocketllm-${target}${target.startsWith("windows") ? ".exe" : ""}`;
+}
+
+const FLAGS = [
+	"--compile",
+	"--bytecode",
+	"--format=esm",
+	// Never --minify: renamed identifiers break Elysia, which reads the sources of its handlers.
+	"--minify-whitespace",
+	"--minify-syntax",
+	"--sourcemap",
+	// Without these two the program would read .env, and run the preload of a bunfig.toml, of whatever folder it is started in.
+	"--no-compile-autoload-dotenv",
+	"--no-compile-autoload-bunfig",
+];
+
+export type Compilation = {
+	/** The folder of package.json. */
+	readonly root: string;
+	readonly outfile: string;
+	/** Without it: this machine. */
+	readonly target?: Target;
+	/** Shown by `pocketllm version`. */
+	readonly commit?: string;
+};
+
+/** Builds one executable. Throws with the bundler's words when it cannot. */
+export async function compile({ root, outfile, target, commit }: Compilation): Promise<void> {
+	// A worker is loaded by URL at run time, where the bundler does not see it: each is an entry point of its own.
+	const workers = [...new Glob("src/**/worker.ts").scanSync({ cwd: root })].sort();
+	const build = Bun.spawn(
+		[
+			process.execPath,
+			"build",
+			"cli/main.ts",
+			...workers,
+			...FLAGS,
+			...(target === undefined ? [] : [`--target=bun-${target}`]),
+			...(commit === undefined ? [] : ["--define", `POCKETLLM_COMMIT=${JSON.stringify(commit)}`]),
+			`--outfile=${outfile}`,
+		],
+		{ cwd: root, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+	);
+	const [words, status] = await Promise.all([new Response(build.stderr).text(), build.exited]);
+	if (status !== 0) throw new Error(`The build of ${outfile} failed:\n${words}`);
+}
