@@ -57,7 +57,7 @@ export function eventStream(options: EventStreamOptions): Response {
 		gone();
 		finish();
 	};
-	const source: DirectUnderlyingSource<string> = {
+	const source: Bun.DirectUnderlyingSource<string> = {
 		type: "direct",
 		pull: (controller) => {
 			const write = (frame: string) => {

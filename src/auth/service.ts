@@ -1,0 +1,225 @@
+// Accounts and logins: signing up and in, refreshing, leaving, the first administrator, forgotten and changed passwords.
+
+import { PocketError } from "../domain/errors.ts";
+import type { Id } from "../domain/id.ts";
+import type { Login } from "../domain/login.ts";
+import { emailProblem, normalizeEmail, type User } from "../domain/user.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { LoginStore, UserStore } from "../ports/store.ts";
+import type { Passwords } from "./passwords.ts";
+import { hashSecret, newSecret, successorOf } from "./secrets.ts";
+import type { SetupGate } from "./setup.ts";
+import type { TokenMint } from "./tokens.ts";
+
+export type AuthPolicy = {
+	readonly signupMode: "open" | "closed";
+	/** Milliseconds. */
+	readonly accessTokenTtl: number;
+	readonly refreshTokenTtl: number;
+	readonly refreshIdleTtl: number;
+	readonly refreshGrace: number;
+	/** Whether reset links are written to the log. */
+	readonly resetLinksInLog: boolean;
+	/** The address in links, without a slash at its end. */
+	readonly publicUrl: () => string;
+};
+
+export type AuthDependencies = {
+	readonly store: UserStore & LoginStore;
+	readonly mint: TokenMint;
+	readonly passwords: Passwords;
+	readonly setup: SetupGate;
+	readonly clock: Clock;
+	readonly log: Log;
+	readonly policy: AuthPolicy;
+};
+
+export type Person = { readonly email: string; readonly password: string; readonly name?: string | null; readonly avatarUrl?: string | null };
+
+/** An access token with its life in seconds, the person, and for a new login its refresh token. */
+export type Grant = { readonly token: string; readonly expiresIn: number; readonly user: User; readonly refreshToken?: string };
+
+export type Authenticated = { readonly user: User; readonly loginId: Id; readonly loginExpiresAt: number };
+
+export type AuthService = ReturnType<typeof createAuthService>;
+
+const RESET_LIFETIME_MS = 60 * 60 * 1000;
+
+export function createAuthService({ store, mint, passwords, setup, clock, log, policy }: AuthDependencies) {
+	/** A new account's record. Codes: `validation_failed`, `weak_password`, `busy`. */
+	const prepareUser = async (person: Person, isAdmin: boolean): Promise<User> => {
+		const email = normalizeEmail(person.email);
+		const badEmail = emailProblem(email);
+		if (badEmail !== undefined) throw new PocketError("validation_failed", { sentence: badEmail, fields: [{ path: "body.email", message: badEmail }] });
+		requireGoodPassword(person.password, "body.password");
+		const now = clock.now();
+		return {
+			id: clock.newId(),
+			email,
+			fullName: person.name?.trim() || null,
+			avatarUrl: person.avatarUrl ?? null,
+			passwordHash: await passwords.hash(person.password),
+			isAdmin,
+			disabled: false,
+			createdAt: now,
+			updatedAt: now,
+		};
+	};
+
+	const requireGoodPassword = (password: string, path: string): void => {
+		const problem = passwords.problem(password);
+		if (problem === undefined) return;
+		throw new PocketError("weak_password", { sentence: `The password ${problem}.`, fields: [{ path, message: problem }] });
+	};
+
+	/** Opens a login and gives its first pair of tokens. */
+	const openLogin = async (user: User): Promise<Grant> => {
+		const now = clock.now();
+		const refreshToken = newSecret();
+		const login: Login = {
+			id: clock.newId(),
+			userId: user.id,
+			seed: newSecret(),
+			createdAt: now,
+			lastUsedAt: now,
+			expiresAt: now + policy.refreshTokenTtl,
+			revokedAt: null,
+		};
+		await store.createLogin(login, hashSecret(refreshToken));
+		return { ...(await grantAccess(user, login.id, login.expiresAt)), refreshToken };
+	};
+
+	/** An access token for a login, never beyond that login's end. */
+	const grantAccess = async (user: User, loginId: Id, loginExpiresAt: number): Promise<Grant> => {
+		const now = clock.now();
+		const expiresAt = Math.min(now + policy.accessTokenTtl, loginExpiresAt);
+		return { token: await mint.issue(user.id, loginId, expiresAt), expiresIn: Math.floor((expiresAt - now) / 1000), user };
+	};
+
+	/** Whether a login's person may go on. Codes: `invalid_token`, `account_disabled`. */
+	const requireGoodLogin = (found: { login: Login; user: User } | undefined): { login: Login; user: User } => {
+		if (found === undefined || found.login.revokedAt !== null || found.login.expiresAt <= clock.now()) throw new PocketError("invalid_token");
+		if (found.user.disabled) throw new PocketError("account_disabled");
+		return found;
+	};
+
+	return {
+		/** Codes: `signup_closed`, `email_taken`, `weak_password`, `validation_failed`, `busy`. */
+		signup: async (person: Person): Promise<Grant> => {
+			if (policy.signupMode === "closed") throw new PocketError("signup_closed");
+			if ((await store.findUserByEmail(normalizeEmail(person.email))) !== undefined) throw new PocketError("email_taken");
+			const user = await prepareUser(person, false);
+			await store.createUser(user);
+			return openLogin(user);
+		},
+
+		/** One and the same answer, after the same work, for an unknown address and a wrong password. Codes: `invalid_credentials`, `account_disabled`, `busy`. */
+		login: async (email: string, password: string): Promise<Grant> => {
+			const user = await store.findUserByEmail(normalizeEmail(email));
+			const isRight = await passwords.verify(password, user?.passwordHash);
+			if (user === undefined || !isRight) throw new PocketError("invalid_credentials");
+			if (user.disabled) throw new PocketError("account_disabled");
+			if (!passwords.isOutdated(user.passwordHash)) return openLogin(user);
+			const passwordHash = await passwords.hash(password);
+			return openLogin(await store.updateUser(user.id, { passwordHash }, user.updatedAt));
+		},
+
+		/** Who a bearer token belongs to, now. Codes: `invalid_token`, `account_disabled`. */
+		authenticate: async (token: string): Promise<Authenticated> => {
+			const claims = await mint.verify(token);
+			if (claims === undefined) throw new PocketError("invalid_token");
+			const { login, user } = requireGoodLogin(await store.findLogin(claims.loginId));
+			if (user.id !== claims.userId) throw new PocketError("invalid_token");
+			return { user, loginId: login.id, loginExpiresAt: login.expiresAt };
+		},
+
+		/** A fresh access token of the same login. */
+		renew: ({ user, loginId, loginExpiresAt }: Authenticated): Promise<Grant> => grantAccess(user, loginId, loginExpiresAt),
+
+		/** Spends a refresh token for a new pair. Codes: `invalid_refresh_token`, `account_disabled`. */
+		refresh: async (refreshToken: string): Promise<Grant> => {
+			const hash = hashSecret(refreshToken);
+			const login = await store.findLoginByRefreshHash(hash);
+			if (login === undefined) throw new PocketError("invalid_refresh_token");
+			const successor = successorOf(login.seed, refreshToken);
+			const outcome = await store.rotateRefreshToken({
+				hash,
+				successorHash: hashSecret(successor),
+				now: clock.now(),
+				graceMs: policy.refreshGrace,
+				idleMs: policy.refreshIdleTtl,
+			});
+			if (outcome === "reused") log.warn({ user: login.userId }, "a spent refresh token was used again; its login has been ended");
+			if (outcome === "reused" || outcome === "unknown") throw new PocketError("invalid_refresh_token");
+			const found = await store.findLogin(login.id);
+			if (found === undefined || found.login.revokedAt !== null) throw new PocketError("invalid_refresh_token");
+			if (found.user.disabled) throw new PocketError("account_disabled");
+			return { ...(await grantAccess(found.user, login.id, login.expiresAt)), refreshToken: successor };
+		},
+
+		/** Ends a login: its access and its refresh tokens are refused from now on. */
+		logout: (loginId: Id): Promise<void> => store.revokeLogin(loginId, clock.now()),
+
+		/** Ends the login that a refresh token belongs to; harmless for any other text. */
+		logoutByRefreshToken: async (refreshToken: string): Promise<void> => {
+			const login = await store.findLoginByRefreshHash(hashSecret(refreshToken));
+			if (login !== undefined) await store.revokeLogin(login.id, clock.now());
+		},
+
+		/** Makes the first administrator with the setup token. Codes: `invalid_setup_token`, `setup_done`, `email_taken`, `weak_password`, `validation_failed`. */
+		claimSetup: async (setupToken: string, person: Person): Promise<Grant> => {
+			if (!setup.accepts(setupToken)) throw new PocketError((await store.countAdmins()) > 0 ? "setup_done" : "invalid_setup_token");
+			const user = await prepareUser(person, true);
+			await store.createFirstAdmin(user);
+			setup.close();
+			return openLogin(user);
+		},
+
+		/** Prepares a reset link when the operator wants them in the log; tells the caller nothing. */
+		requestPasswordReset: async (email: string): Promise<void> => {
+			if (!policy.resetLinksInLog) return;
+			const user = await store.findUserByEmail(normalizeEmail(email));
+			if (user === undefined || user.disabled) return;
+			const token = newSecret();
+			await store.createResetToken(hashSecret(token), user.id, clock.now() + RESET_LIFETIME_MS);
+			log.warn({ user: user.id, resetLink: `${policy.publicUrl()}/reset#${token}` }, "a password reset was asked for; pass this link on to its owner (good for one hour)");
+		},
+
+		/** Sets a new password with a reset token, once, and ends every login of that person. Codes: `invalid_reset_token`, `weak_password`. */
+		confirmPasswordReset: async (token: string, newPassword: string): Promise<void> => {
+			requireGoodPassword(newPassword, "body.newPassword");
+			await store.resetPassword(hashSecret(token), await passwords.hash(newPassword), clock.now());
+		},
+
+		/** Codes: `wrong_password`, `weak_password`, `busy`. Every other login of this person ends. */
+		changePassword: async ({ user, loginId }: Authenticated, currentPassword: string, newPassword: string): Promise<void> => {
+			if (!(await passwords.verify(currentPassword, user.passwordHash))) throw new PocketError("wrong_password");
+			requireGoodPassword(newPassword, "body.newPassword");
+			await store.updateUser(user.id, { passwordHash: await passwords.hash(newPassword) }, clock.now());
+			await store.revokeLogins(user.id, clock.now(), loginId);
+		},
+
+		/** An account made by an administrator. Codes: `email_taken`, `weak_password`, `validation_failed`, `busy`. */
+		createUser: async (person: Person): Promise<User> => {
+			if ((await store.findUserByEmail(normalizeEmail(person.email))) !== undefined) throw new PocketError("email_taken");
+			const user = await prepareUser(person, false);
+			await store.createUser(user);
+			return user;
+		},
+
+		/** An administrator made on the shell: a new account, or the rights for one that is there. Codes: `email_taken` unless `promote`, `weak_password`, … */
+		createAdmin: async (person: Omit<Person, "password"> & { readonly password: string | null }, promote: boolean): Promise<{ user: User; outcome: "created" | "promoted" | "unchanged" }> => {
+			const known = await store.findUserByEmail(normalizeEmail(person.email));
+			if (known !== undefined) {
+				if (!promote) throw new PocketError("email_taken", { sentence: "There is an account with this address already; --promote makes it an administrator." });
+				if (known.isAdmin) return { user: known, outcome: "unchanged" };
+				return { user: await store.setAdmin(known.id, true, clock.now()), outcome: "promoted" };
+			}
+			if (person.password === null) throw new PocketError("user_not_found", { sentence: "There is no account with this address; leave --promote out to make one." });
+			const user = await prepareUser({ ...person, password: person.password }, true);
+			await store.createUser(user);
+			return { user, outcome: "created" };
+		},
+	};
+}

@@ -1,0 +1,16 @@
+// Query members that several features share.
+
+import { t } from "elysia";
+
+/** A whole number in a query, with bounds and a default. */
+export function integerIn(minimum: number, maximum: number, standard: number) {
+	return t.Integer({ minimum, maximum, default: standard, expects: `a whole number from ${minimum} to ${maximum}` });
+}
+
+/** The deepest row that may be asked for. */
+const MAX_SKIP = 10_000_000;
+
+/** `skip` and `limit` (1 to 100). */
+export function pageQuery(standardLimit: number) {
+	return t.Object({ skip: integerIn(0, MAX_SKIP, 0), limit: integerIn(1, 100, standardLimit) });
+}
