@@ -1,0 +1,175 @@
+// One HTTP/1.1 exchange with a model server over a socket of our own. Bun's fetch holds at most 256 requests in flight and costs more
+// for each token (see test/bench). What a body means is the adapters' matter; deadlines other than connecting are the caller's.
+//
+// One connection for each request: a connect costs well under a millisecond where a model answers for seconds, and a kept connection
+// can be closed by the server just as a prompt is written to it, which cannot be told from a prompt that was taken and then dropped.
+
+import type { ErrorCode } from "../domain/errors.ts";
+import { createResponseParser, type ResponseHead } from "./http-response.ts";
+
+/** Where a model server is, and how to speak to it. */
+export type Target = {
+	readonly secure: boolean;
+	readonly hostname: string;
+	readonly port: number;
+	/** For the Host field: with the port where it is not the scheme's own. */
+	readonly host: string;
+	/** The path of the base URL, without a trailing slash. */
+	readonly basePath: string;
+	/** Sent as a bearer token. */
+	readonly key?: string;
+	/** Certificates (PEM) to trust in place of the built-in ones. */
+	readonly ca?: string;
+};
+
+export type ExchangeRequest = {
+	readonly method: "GET" | "POST";
+	/** From the root of the server. */
+	readonly path: string;
+	readonly accept: string;
+	/** JSON text. */
+	readonly body?: string;
+};
+
+export type ExchangeFailure = { readonly code: ErrorCode; readonly evidence: string };
+
+/** `onHead`, `onBody`*, then one of `onEnd` and `onFailure`; a failure can come at any time. Never called from within `openExchange`. */
+export type ExchangeEvents = {
+	readonly onHead: (head: ResponseHead) => void;
+	/** Valid during the call only: a view of the read buffer. */
+	readonly onBody: (bytes: Buffer) => void;
+	/** The body has come to its proper end. */
+	readonly onEnd: () => void;
+	readonly onFailure: (failure: ExchangeFailure) => void;
+};
+
+export type Exchange = {
+	/** Closes the connection at once; no event follows. */
+	close(): void;
+};
+
+const CONNECT_DEADLINE_MS = 2000;
+
+/**
+ * Sends a request and tells what comes back. Failures: `upstream_unreachable` (no connection or no trusted certificate within 2 s),
+ * `upstream_reset` (closed before the body's proper end), `upstream_protocol` (not HTTP), `internal` (a callback threw).
+ * A redirect is an answer like any other here: nothing follows it.
+ */
+export function openExchange(target: Target, request: ExchangeRequest, events: ExchangeEvents): Exchange {
+	let socket: Bun.Socket | undefined;
+	let unsent: Uint8Array | undefined = encodeRequest(target, request);
+	let isOver = false;
+
+	function close(): void {
+		if (isOver) return;
+		isOver = true;
+		clearTimeout(deadline);
+		parser.stop();
+		unsent = undefined;
+		// Not end(): that would wait for the rest of an answer nobody wants, and keep the model working for it.
+		socket?.terminate();
+	}
+
+	function fail(code: ErrorCode, evidence: string): void {
+		if (isOver) return;
+		close();
+		events.onFailure({ code, evidence });
+	}
+
+	/** A defect in a callback ends this exchange, and nothing but this exchange. */
+	function guarded(step: () => void): void {
+		try {
+			step();
+		} catch (error) {
+			try {
+				fail("internal", `a callback threw: ${String(error)}`);
+			} catch {
+				close();
+			}
+		}
+	}
+
+	function write(): void {
+		if (unsent === undefined || socket === undefined) return;
+		const written = Math.max(0, socket.write(unsent));
+		unsent = written < unsent.length ? unsent.subarray(written) : undefined;
+	}
+
+	function connected(): void {
+		clearTimeout(deadline);
+		write();
+	}
+
+	const parser = createResponseParser({
+		onHead: events.onHead,
+		onBody: events.onBody,
+		onEnd: () => {
+			close();
+			events.onEnd();
+		},
+		onReset: () => fail("upstream_reset", "the connection closed before the end of the answer"),
+		onMalformed: (reason) => fail("upstream_protocol", reason),
+	});
+
+	const deadline = setTimeout(
+		() => guarded(() => fail("upstream_unreachable", `no connection within ${CONNECT_DEADLINE_MS} ms`)),
+		CONNECT_DEADLINE_MS,
+	);
+
+	Bun.connect({
+		hostname: target.hostname,
+		port: target.port,
+		...(target.secure ? { tls: { rejectUnauthorized: true, ...(target.ca === undefined ? {} : { ca: target.ca }) } } : {}),
+		socket: {
+			open(opened) {
+				if (isOver) return void opened.terminate();
+				socket = opened;
+				if (!target.secure) connected();
+			},
+			// Bun tells here what is wrong with the certificate, the host name included, and leaves it to us whether to go on
+			// (oven-sh/bun#33755): not a byte is written before all three say yes.
+			handshake(opened, isDone, problem) {
+				if (isOver) return;
+				if (isDone && problem === null && opened.authorized) return connected();
+				guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
+			},
+			data(_socket, bytes) {
+				guarded(() => parser.push(bytes));
+			},
+			drain: write,
+			end() {
+				guarded(() => parser.close());
+			},
+			close() {
+				guarded(() => parser.close());
+			},
+			error() {
+				guarded(() => fail("upstream_reset", "the socket failed"));
+			},
+			connectError(_socket, error) {
+				guarded(() => fail("upstream_unreachable", errorName(error)));
+			},
+		},
+	}).catch((error: unknown) => guarded(() => fail("upstream_unreachable", errorName(error))));
+
+	return { close };
+}
+
+/** `ECONNREFUSED` and its like; never the message, which holds the address. */
+function errorName(error: unknown): string {
+	return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "the connection failed";
+}
+
+function encodeRequest(target: Target, request: ExchangeRequest): Uint8Array {
+	const body = Buffer.from(request.body ?? "", "utf8");
+	const head = [
+		`${request.method} ${request.path} HTTP/1.1`,
+		`host: ${target.host}`,
+		"user-agent: pocketllm",
+		`accept: ${request.accept}`,
+		"connection: close",
+		...(target.key === undefined ? [] : [`authorization: Bearer ${target.key}`]),
+		...(request.body === undefined ? [] : ["content-type: application/json", `content-length: ${body.length}`]),
+	];
+	return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1"), body]);
+}
