@@ -28,9 +28,25 @@ const COMMON: Readonly<Record<Access, readonly ErrorCode[]>> = {
 	admin: ["bad_request", "unauthenticated", "invalid_token", "account_disabled", "forbidden", "rate_limited", "internal", "store_unavailable"],
 };
 
+type Answer = {
+	description: string;
+	content?: Record<string, { schema?: { $ref: string }; example?: unknown; examples?: Record<string, { value: unknown }> }>;
+};
+
+export type Operation = {
+	tags: string[];
+	summary: string;
+	description: string;
+	security: { bearer: string[] }[];
+	responses: Record<string, Answer>;
+	"x-access": Access;
+	"x-large-body": boolean;
+	"x-body-example": unknown;
+};
+
 /** The `detail` of an Elysia route: an OpenAPI operation with the access beside it. */
-export function describe(route: RouteDescription) {
-	const responses: Record<string, object> = {};
+export function describe(route: RouteDescription): Operation {
+	const responses: Record<string, Answer> = {};
 	for (const [status, answer] of Object.entries(route.answers)) {
 		responses[status] = {
 			description: answer.description,
@@ -47,12 +63,12 @@ export function describe(route: RouteDescription) {
 	return {
 		tags: [route.tag],
 		summary: route.summary,
-		...(route.description === undefined ? {} : { description: route.description }),
-		...(route.access === "anonymous" ? {} : { security: [{ bearer: [] }] }),
-		...(route.body === undefined ? {} : { requestBody: { content: { "application/json": { example: route.body } } } }),
+		description: route.description ?? route.summary,
+		security: route.access === "anonymous" ? [] : [{ bearer: [] }],
 		responses,
 		"x-access": route.access,
 		"x-large-body": route.largeBody === true,
+		"x-body-example": route.body,
 	};
 }
 
