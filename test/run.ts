@@ -1,0 +1,130 @@
+// Command two of the README: every test there is, stage by stage, with a table of times and one line of totals at the end.
+// What a stage needs and this machine lacks is fetched; what cannot be fetched is skipped aloud, and in CI that is a failure.
+// Usage: ./install.sh --test [STAGE…]
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readEnvironment } from "../src/config/environment.ts";
+import { countJunit } from "./support/junit.ts";
+import { findLlama } from "./support/llama.ts";
+import { findMongo } from "./support/mongo.ts";
+import { type Found, findProgram } from "./support/tools.ts";
+
+type Outcome = { readonly passed: number; readonly failed: number; readonly skipped: readonly string[] };
+
+type Stage = { readonly name: string; readonly run: (name: string) => Promise<Outcome> };
+
+/** Suites that need more than Bun, or more than a few seconds; `bunfig.toml` keeps them out of a plain `bun test`. */
+const SLOW = ["test/tools", "test/install", "test/journey"];
+
+const root = join(import.meta.dir, "..");
+const isCi = readEnvironment().CI === "true";
+const scratch = mkdtempSync(join(tmpdir(), "pocketllm-test-"));
+
+const STAGES: readonly Stage[] = [
+	{ name: "types", run: () => check(["bun", "x", "--bun", "tsc"]) },
+	{ name: "lint", run: () => check(["bun", "x", "--bun", "biome", "check", "."]) },
+	{ name: "shell scripts", run: checkScripts },
+	{ name: "dead exports", run: () => check(["bun", "x", "--bun", "knip"]) },
+	{ name: "build", run: () => check(["bun", "run", "build"]) },
+	{ name: "everyday tests", run: (name) => bunTest(name, [], 600_000) },
+	{ name: "install.sh", run: (name) => bunTest(name, ["test/install"], 300_000) },
+	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
+	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },
+	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
+	{ name: "llama", run: (name) => testReal(name, [findLlama]) },
+	{ name: "journey", run: (name) => testWith(name, [findLlama, () => findProgram("curl"), () => findProgram("git")], "test/journey") },
+];
+
+process.exitCode = await main(Bun.argv.slice(2)).finally(() => rmSync(scratch, { recursive: true, force: true }));
+
+async function main(wanted: readonly string[]): Promise<number> {
+	const unknown = wanted.filter((name) => !STAGES.some((stage) => stage.name === name));
+	if (unknown.length > 0) {
+		console.error(`There is no stage ${unknown.join(", ")}; there are: ${STAGES.map((stage) => stage.name).join(", ")}.`);
+		return 2;
+	}
+	const rows: { stage: string; outcome: Outcome; seconds: number }[] = [];
+	for (const stage of STAGES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+		console.log(`\n=== ${stage.name}`);
+		const start = performance.now();
+		const outcome = await stage.run(stage.name);
+		rows.push({ stage: stage.name, outcome, seconds: (performance.now() - start) / 1000 });
+	}
+	console.log("\nstage            passed  failed  seconds");
+	for (const { stage, outcome, seconds } of rows) {
+		const counts = `${String(outcome.passed).padStart(6)}  ${String(outcome.failed).padStart(6)}`;
+		console.log(`${stage.padEnd(16)} ${counts}  ${seconds.toFixed(1).padStart(7)}`);
+	}
+	const skipped = rows.flatMap(({ stage, outcome }) => outcome.skipped.map((reason) => `${stage}: ${reason}`));
+	if (skipped.length > 0) console.log(`\nNot tested on this machine:\n${skipped.map((line) => `  ${line}`).join("\n")}`);
+	const passed = rows.reduce((sum, { outcome }) => sum + outcome.passed, 0);
+	const failed = rows.reduce((sum, { outcome }) => sum + outcome.failed, 0);
+	console.log(`\n${passed} passed, ${failed} failed`);
+	return failed > 0 || passed === 0 ? 1 : 0;
+}
+
+/** A suite that starts something real and speaks to it. */
+function testReal(name: string, needs: readonly (() => Promise<Found>)[]): Promise<Outcome> {
+	return testWith(name, needs, `test/tools/${name}.test.ts`);
+}
+
+/** A suite that runs once everything it needs is there. */
+async function testWith(name: string, needs: readonly (() => Promise<Found>)[], path: string): Promise<Outcome> {
+	for (const find of needs) {
+		const found = await find();
+		if (!found.ok) return lacking(found.reason);
+	}
+	return bunTest(name, [path], 600_000);
+}
+
+async function checkScripts(): Promise<Outcome> {
+	const found = await findProgram("shellcheck");
+	return found.ok ? check([found.path, "install.sh", ".ci/run"]) : lacking(found.reason);
+}
+
+/** What a stage is counted as that could not be run: skipped aloud, and in CI failed. */
+function lacking(reason: string): Outcome {
+	console.log(`${isCi ? "failed" : "skipped"}: ${reason}`);
+	return { passed: 0, failed: isCi ? 1 : 0, skipped: [reason] };
+}
+
+/** One command that is right or wrong as a whole. */
+async function check(command: readonly string[]): Promise<Outcome> {
+	const isRight = (await execute(command, 300_000)) === 0;
+	return { passed: isRight ? 1 : 0, failed: isRight ? 0 : 1, skipped: [] };
+}
+
+/** Runs test files and counts them from Bun's JUnit report. No paths: all but the slow ones. */
+async function bunTest(name: string, paths: readonly string[], limitMs: number): Promise<Outcome> {
+	const report = join(scratch, `${name.replaceAll(/\W/g, "-")}.xml`);
+	const ignored = paths.length === 0 ? SLOW.map((folder) => `${folder}/**`) : ["test/fixtures/**"];
+	const command = [
+		"bun",
+		"test",
+		"--no-orphans",
+		...ignored.map((pattern) => `--path-ignore-patterns=${pattern}`),
+		"--reporter=junit",
+		`--reporter-outfile=${report}`,
+		...paths,
+	];
+	const status = await execute(command, limitMs);
+	const counts = (await Bun.file(report).exists()) ? countJunit(await Bun.file(report).text()) : { passed: 0, failed: 0, skipped: 0 };
+	// A file that could not be loaded, a crash or the time limit: the report does not have it, the status does.
+	const unreported = status !== 0 && counts.failed === 0 ? 1 : 0;
+	const skipped = counts.skipped === 0 ? [] : [`${counts.skipped} tests skipped themselves`];
+	return { passed: counts.passed, failed: counts.failed + unreported + (isCi ? counts.skipped : 0), skipped };
+}
+
+/** The exit status of a command that writes straight to our output; -1 when it had to be ended after `limitMs`. */
+async function execute(command: readonly string[], limitMs: number): Promise<number> {
+	const child = Bun.spawn([...command], { cwd: root, stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+	const timer = setTimeout(() => {
+		console.log(`ended after ${limitMs / 1000} s: ${command.join(" ")}`);
+		child.kill("SIGKILL");
+	}, limitMs);
+	const status = await child.exited;
+	clearTimeout(timer);
+	return child.signalCode === null ? status : -1;
+}

@@ -1,0 +1,61 @@
+// A server of MongoDB's wire protocol for tests: the one named by MONGODB_TEST_URI, else an independent implementation in Java that keeps
+// its data in a file. It knows no transactions and no change streams, as a standalone mongod.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readEnvironment } from "../../src/config/environment.ts";
+import { type Child, startChild } from "./child.ts";
+import { type Found, findInCache, findProgram, pathOf } from "./tools.ts";
+
+/** `pid` is 0 for one that was there already; `stop` leaves that one alone. */
+export type Mongo = Pick<Child, "pid" | "stop"> & { readonly url: string; readonly port: number };
+
+const SOURCES = join(import.meta.dir, "mongo");
+const COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+
+/** The folder with the jars of the Java server; fetches 6 MB the first time. */
+export async function findMongo(): Promise<Found> {
+	const given = readEnvironment().MONGODB_TEST_URI;
+	if (given) return { ok: true, path: given };
+	const java = await findProgram("java");
+	if (!java.ok) return java;
+	const maven = await findProgram("mvn");
+	if (!maven.ok) return maven;
+	return findInCache("mongo-java-server-1.47.0", (folder) => [
+		[maven.path, "--quiet", "--batch-mode", "--file", join(SOURCES, "pom.xml"), COPY_DEPENDENCIES, `-DoutputDirectory=${folder}`],
+	]);
+}
+
+/** Starts the server on 127.0.0.1 with an empty data file; ready when it listens. `dataFile` and `port` bring a stopped one back. */
+export async function startMongo(options: { readonly dataFile?: string; readonly port?: number } = {}): Promise<Mongo> {
+	const given = readEnvironment().MONGODB_TEST_URI;
+	if (given) return { pid: 0, url: given, port: Number(/:(\d+)(?:[/,?]|$)/.exec(given)?.[1] ?? 27017), stop: () => Promise.resolve() };
+	const java = pathOf(await findProgram("java"));
+	const jars = pathOf(await findMongo());
+	const folder = mkdtempSync(join(tmpdir(), "pocketllm-mongo-"));
+	let port = 0;
+	const child = await startChild({
+		command: [
+			java,
+			"-Xmx128m",
+			"-XX:+UseSerialGC",
+			"-XX:TieredStopAtLevel=1",
+			"-cp",
+			join(jars, "*"),
+			join(SOURCES, "MongoWire.java"),
+			options.dataFile ?? join(folder, "data"),
+			String(options.port ?? 0),
+		],
+		isReady: ({ output }) => {
+			port = Number(/^listening (\d+)$/m.exec(output())?.[1] ?? 0);
+			return port > 0;
+		},
+		readyWithinMs: 60_000,
+	});
+	const stop = async (): Promise<void> => {
+		await child.stop();
+		rmSync(folder, { recursive: true, force: true });
+	};
+	return { pid: child.pid, stop, url: `mongodb://127.0.0.1:${port}`, port };
+}

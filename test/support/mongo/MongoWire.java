@@ -1,0 +1,33 @@
+import de.bwaldvogel.mongo.MongoServer;
+import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import java.util.List;
+
+/** Runs a server of MongoDB's wire protocol on 127.0.0.1 until standard input ends. Arguments: the data file, the port (0: any). */
+public class MongoWire {
+	/** The library calls itself wire version 8 at most, and today's drivers want 9: MongoDB 5.0 is 13. */
+	private static final MongoVersion VERSION = new MongoVersion() {
+		@Override
+		public List<Integer> getVersionArray() {
+			return List.of(5, 0, 0, 0);
+		}
+
+		@Override
+		public int getWireVersion() {
+			return 13;
+		}
+	};
+
+	public static void main(String[] arguments) throws Exception {
+		H2Backend backend = new H2Backend(arguments[0]);
+		backend.version(VERSION);
+		MongoServer server = new MongoServer(backend);
+		Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
+		server.bind("127.0.0.1", Integer.parseInt(arguments[1]));
+		System.out.println("listening " + server.getLocalAddress().getPort());
+		while (System.in.read() >= 0) {
+			// Nothing is expected: only the end counts.
+		}
+		System.exit(0);
+	}
+}
