@@ -8,13 +8,13 @@ import { createEventStreamReader } from "./event-stream.ts";
 import { getObject } from "./inspection.ts";
 import { asArray, asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { readErrorMember } from "./refusals.ts";
-import { createTarget, type UpstreamSetting } from "./target.ts";
+import { createTarget, type ServerSetting } from "./target.ts";
 import { createWholeBodyReader } from "./whole-body.ts";
 
 /** `GET /props` is asked in passing: nobody waits longer for a number that most servers don't have. */
 const PROPS_DEADLINE_MS = 1000;
 
-export function createOpenAiUpstream(setting: UpstreamSetting, name: string): Upstream {
+export function createOpenAiUpstream(setting: ServerSetting, name: string): Upstream {
 	const target = createTarget(setting);
 	const root = target.basePath.replace(/\/v1$/, "");
 

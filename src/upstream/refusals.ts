@@ -24,8 +24,9 @@ function codeOf(status: number, said: string): ErrorCode {
 	if (status === 401 || status === 403) return "upstream_auth";
 	if (status === 429 || status === 503) return "upstream_busy";
 	if (status >= 500) return "upstream_error";
-	if (status === 404 && MODEL_NOT_FOUND.test(said)) return "model_not_found";
-	if (status >= 400) return CONTEXT_TOO_LONG.test(said) ? "context_too_long" : "upstream_rejected";
+	if (status >= 400 && CONTEXT_TOO_LONG.test(said)) return "context_too_long";
+	if ((status === 404 || status === 400) && MODEL_NOT_FOUND.test(said)) return "model_not_found";
+	if (status >= 400) return "upstream_rejected";
 	// Redirects are refused: following one would carry the prompt and the key to where nobody sent them.
 	return "upstream_protocol";
 }

@@ -1,13 +1,12 @@
 // A configured model server → where and how to speak to it.
 
 import { PocketError } from "../domain/errors.ts";
-import type { UpstreamKind } from "../ports/upstream.ts";
 import type { Target } from "./transport.ts";
 
 /** What the configuration says of one model server (the shape of src/config's UpstreamSetting, which may not be imported here). */
-export type UpstreamSetting = {
-	readonly kind: UpstreamKind;
-	/** http or https, without credentials, query and trailing slash. Not looked at for `demo`. */
+export type ServerSetting = {
+	readonly kind: "openai" | "ollama" | "model-management";
+	/** http or https, without credentials, query and trailing slash. */
 	readonly baseUrl: string;
 	readonly key?: string;
 	readonly slots?: number;
@@ -16,8 +15,10 @@ export type UpstreamSetting = {
 	readonly ca?: string;
 };
 
+export type UpstreamSetting = ServerSetting | { readonly kind: "demo" };
+
 /** Checks the URL and takes it apart. Throws `invalid_settings` for anything but http and https, and for a key no header can hold. */
-export function createTarget(setting: Pick<UpstreamSetting, "baseUrl" | "key" | "ca">): Target {
+export function createTarget(setting: Pick<ServerSetting, "baseUrl" | "key" | "ca">): Target {
 	const url = URL.canParse(setting.baseUrl) ? new URL(setting.baseUrl) : undefined;
 	if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
 		throw new PocketError("invalid_settings", { sentence: "A model server's address must be an http or https URL." });
