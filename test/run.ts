@@ -29,7 +29,7 @@ const STAGES: readonly Stage[] = [
 	{ name: "dead exports", run: () => check(["bun", "x", "--bun", "knip"]) },
 	{ name: "build", run: () => check(["bun", "run", "build"]) },
 	{ name: "everyday tests", run: (name) => bunTest(name, [], 600_000) },
-	{ name: "install.sh", run: (name) => bunTest(name, ["test/install"], 300_000) },
+	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], "test/install") },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
 	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },

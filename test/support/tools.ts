@@ -18,6 +18,7 @@ const DEBIAN_PACKAGES = {
 	python3: "python3-pip",
 	"redis-server": "redis-server",
 	shellcheck: "shellcheck",
+	wget: "wget",
 } as const;
 
 export type ProgramName = keyof typeof DEBIAN_PACKAGES;
