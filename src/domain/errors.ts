@@ -46,7 +46,6 @@ export const ERROR_SENTENCES = {
 	upstream_busy: "The model server is busy. Try again in a moment.",
 	upstream_error: "The model server reported an error.",
 	context_too_long: "The conversation is too long for this model. Start a new chat or shorten the prompt.",
-	empty_answer: "The model gave an empty answer.",
 	limit_reached: "The answer reached this server's limit and was cut off.",
 	interrupted: "The answer was cut off by a restart of the server.",
 	server_shutdown: "The server is being restarted. Send the message again in a moment.",

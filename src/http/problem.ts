@@ -47,7 +47,6 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
 	upstream_busy: 503,
 	upstream_error: 502,
 	context_too_long: 502,
-	empty_answer: 502,
 	limit_reached: 502,
 	interrupted: 503,
 	server_shutdown: 503,

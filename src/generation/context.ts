@@ -1,0 +1,35 @@
+// What the model is shown: system texts first, then the newest messages that fit, oldest of those first, the new prompt exactly once.
+
+import type { Message } from "../domain/message.ts";
+import type { PromptMessage } from "../ports/upstream.ts";
+
+export type ContextInput = {
+	/** The session's own, else the server's. */
+	readonly systemPrompt: string | null;
+	/** What was said before the prompt, oldest first, already cut to the newest. */
+	readonly history: readonly Message[];
+	readonly prompt: string;
+};
+
+/** Messages without text (an answer that never came) are left out. */
+export function buildContext({ systemPrompt, history, prompt }: ContextInput): PromptMessage[] {
+	const said = history.filter((message) => message.content !== "");
+	const context: PromptMessage[] = [];
+	if (systemPrompt !== null && systemPrompt !== "") context.push({ role: "system", content: systemPrompt });
+	for (const { role, content } of said) if (role === "system") context.push({ role, content });
+	for (const { role, content } of said) if (role !== "system") context.push({ role, content });
+	context.push({ role: "user", content: prompt });
+	return context;
+}
+
+/**
+ * The same conversation with the older half of its history left out, for a model server that says it is too long.
+ * System texts and the prompt stay. `undefined` when there is nothing left to leave out.
+ */
+export function halveContext(context: readonly PromptMessage[]): PromptMessage[] | undefined {
+	const system = context.filter((message) => message.role === "system");
+	const history = context.filter((message) => message.role !== "system");
+	const prompt = history.pop();
+	if (prompt === undefined || history.length === 0) return undefined;
+	return [...system, ...history.slice(Math.ceil(history.length / 2)), prompt];
+}

@@ -1,0 +1,137 @@
+// One generation while this process holds it: its state, what has arrived, and who follows. What drives it stands in engine.ts.
+
+import {
+	canBecome,
+	type EndEvent,
+	type ErrorEvent,
+	type GenerationEvent,
+	type GenerationState,
+	isFinal,
+	type QueuedEvent,
+	type StartEvent,
+	type TokenEvent,
+} from "../domain/generation.ts";
+import type { Id } from "../domain/id.ts";
+import type { User } from "../domain/user.ts";
+
+/** Somebody who reads along. */
+export type Follower = (event: GenerationEvent) => void;
+
+export type GenerationFacts = {
+	readonly id: Id;
+	readonly sessionId: Id;
+	readonly user: Pick<User, "id" | "email">;
+	/** The login that asked; when it ends, so does the generation. */
+	readonly loginId: Id;
+	readonly answerId: Id;
+	readonly userMessageId: Id;
+	readonly clientMessageId: string | null;
+	readonly prompt: string;
+	readonly model: string | null;
+};
+
+export type Generation = ReturnType<typeof createGeneration>;
+
+/** What it says at the end; nothing comes after it. */
+export type LastEvent = EndEvent | ErrorEvent;
+
+export function createGeneration(facts: GenerationFacts, elapsed: () => number) {
+	let state: GenerationState = "queued";
+	const start: StartEvent = { type: "start", messageId: facts.answerId, userMessageId: facts.userMessageId, generationId: facts.id, model: facts.model };
+	/** Tokens and reasoning in order; the one at index n has the sequence number n + 1. */
+	const parts: TokenEvent[] = [];
+	let queued: QueuedEvent | undefined;
+	let last: LastEvent | undefined;
+	const followers = new Set<Follower>();
+	let followedAt = elapsed();
+	let emittedAt = elapsed();
+	/** What has been joined to one text so far: everything before `flattened`. */
+	let flattened = 0;
+	let content = "";
+	let reasoning = "";
+	let bytes = 0;
+	let finish: () => void = () => {};
+	const done = new Promise<void>((resolve) => {
+		finish = resolve;
+	});
+
+	const emit = (event: GenerationEvent): void => {
+		emittedAt = elapsed();
+		for (const follower of followers) follower(event);
+	};
+
+	const flatten = (): void => {
+		let moreContent = "";
+		let moreReasoning = "";
+		for (; flattened < parts.length; flattened += 1) {
+			const part = parts[flattened];
+			if (part === undefined) continue;
+			if (part.type === "token") moreContent += part.content;
+			else moreReasoning += part.content;
+		}
+		content += moreContent;
+		reasoning += moreReasoning;
+	};
+
+	return {
+		facts,
+		/** Resolves when the end is stored and told. */
+		done,
+		state: () => state,
+		/** The one place where a state changes. */
+		become: (next: GenerationState): void => {
+			if (!canBecome(state, next)) throw new Error(`a generation cannot go from ${state} to ${next}`);
+			state = next;
+		},
+		isOver: () => isFinal(state),
+		/** The number of the newest token or reasoning event; 0 before the first. */
+		seq: () => parts.length,
+		/** UTF-8 bytes of the answer so far, at most three times too high. */
+		bytes: () => bytes,
+		text: () => {
+			flatten();
+			return { content, reasoning };
+		},
+		add: (type: TokenEvent["type"], text: string): void => {
+			const event: TokenEvent = { type, content: text, seq: parts.length + 1 };
+			parts.push(event);
+			bytes += Buffer.byteLength(text);
+			emit(event);
+		},
+		setQueued: (event: QueuedEvent): void => {
+			queued = event;
+			emit(event);
+		},
+		ping: (): void => emit({ type: "ping" }),
+		/** Tells the end; afterwards nothing is emitted any more. */
+		conclude: (event: LastEvent): void => {
+			if (last !== undefined) return;
+			last = event;
+			emit(event);
+			followers.clear();
+			finish();
+		},
+		/** Replays what came after `after`, then goes on live. The result ends the following. */
+		follow: (follower: Follower, after = 0): (() => void) => {
+			follower(start);
+			if (state === "queued" && queued !== undefined) follower(queued);
+			for (let index = after; index < parts.length; index += 1) {
+				const part = parts[index];
+				if (part !== undefined) follower(part);
+			}
+			if (last !== undefined) {
+				follower(last);
+				return () => {};
+			}
+			followers.add(follower);
+			return () => {
+				followers.delete(follower);
+				followedAt = elapsed();
+			};
+		},
+		followers: () => followers.size,
+		/** For how long nobody has followed, in milliseconds; 0 while somebody does. */
+		orphanedFor: () => (followers.size > 0 ? 0 : elapsed() - followedAt),
+		quietFor: () => elapsed() - emittedAt,
+	};
+}

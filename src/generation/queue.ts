@@ -1,0 +1,145 @@
+// The fair queue: who gets the next free slot of a model server. Round robin by person, first come first served within a person,
+// never more at once for one person than allowed. Pure bookkeeping: no clock, no I/O; the engine tells it what happens.
+
+import type { Id } from "../domain/id.ts";
+
+export type Ticket = {
+	readonly id: Id;
+	readonly userId: Id;
+	/** The model servers that could take this turn now, best first; asked each time a slot is free. */
+	readonly candidates: () => readonly string[];
+	/** It is this turn's turn, on that model server. Called at most once. */
+	readonly onTurn: (upstream: string) => void;
+	/** Its place among those who wait, from 1; called on each change. */
+	readonly onPosition: (position: number) => void;
+};
+
+export type QueueOptions = {
+	/** How many may wait in all. */
+	readonly limit: number;
+	/** How many one person may have running. */
+	readonly perUser: number;
+	/** How many answers a model server makes at once. */
+	readonly slotsOf: (upstream: string) => number;
+};
+
+export type Queue = {
+	/** Whether one more may wait. */
+	hasRoom(): boolean;
+	/** Takes a turn; gives it a slot at once when one is free. */
+	join(ticket: Ticket): void;
+	/** A waiting turn gives up, or a running one has ended. Harmless for a ticket that is neither. */
+	leave(ticket: Ticket): void;
+	/** Something changed outside: a model server came back, or told another number of slots. */
+	review(): void;
+	/** Whether somebody else waits for the slot that a running turn holds. */
+	isWantedByOthers(ticket: Ticket): boolean;
+	counts(): { readonly running: number; readonly waiting: number };
+	busyOf(upstream: string): number;
+};
+
+type Running = { readonly ticket: Ticket; readonly upstream: string };
+
+export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
+	/** Waiting turns by person; the order of the map's keys is the order of the round. */
+	const waiting = new Map<Id, Ticket[]>();
+	const running = new Map<Id, Running>();
+	const positions = new Map<Id, number>();
+
+	const countRunning = (matches: (entry: Running) => boolean): number => {
+		let count = 0;
+		for (const entry of running.values()) if (matches(entry)) count += 1;
+		return count;
+	};
+	const countWaiting = (): number => {
+		let count = 0;
+		for (const tickets of waiting.values()) count += tickets.length;
+		return count;
+	};
+	const busyOf = (upstream: string): number => countRunning((entry) => entry.upstream === upstream);
+	const freeUpstream = (ticket: Ticket): string | undefined => ticket.candidates().find((name) => busyOf(name) < slotsOf(name));
+
+	/** The next turn that can run, and where. */
+	const nextRunnable = (): Running | undefined => {
+		for (const [userId, tickets] of waiting) {
+			if (countRunning((entry) => entry.ticket.userId === userId) >= perUser) continue;
+			for (const ticket of tickets) {
+				const upstream = freeUpstream(ticket);
+				if (upstream !== undefined) return { ticket, upstream };
+			}
+		}
+		return undefined;
+	};
+
+	const remove = (ticket: Ticket): boolean => {
+		const tickets = waiting.get(ticket.userId);
+		const index = tickets?.indexOf(ticket) ?? -1;
+		if (tickets === undefined || index < 0) return false;
+		tickets.splice(index, 1);
+		if (tickets.length === 0) waiting.delete(ticket.userId);
+		positions.delete(ticket.id);
+		return true;
+	};
+
+	/** Whoever was served goes to the end of the round. */
+	const moveToEnd = (userId: Id): void => {
+		const rest = waiting.get(userId);
+		if (rest === undefined) return;
+		waiting.delete(userId);
+		waiting.set(userId, rest);
+	};
+
+	/** The waiting turns in the order in which the round would serve them. */
+	const inOrder = (): Ticket[] => {
+		const order: Ticket[] = [];
+		const rounds = Math.max(0, ...[...waiting.values()].map((tickets) => tickets.length));
+		for (let round = 0; round < rounds; round += 1) {
+			for (const tickets of waiting.values()) {
+				const ticket = tickets[round];
+				if (ticket !== undefined) order.push(ticket);
+			}
+		}
+		return order;
+	};
+
+	const review = (): void => {
+		for (let next = nextRunnable(); next !== undefined; next = nextRunnable()) {
+			remove(next.ticket);
+			moveToEnd(next.ticket.userId);
+			running.set(next.ticket.id, next);
+			next.ticket.onTurn(next.upstream);
+		}
+		for (const [index, ticket] of inOrder().entries()) {
+			const position = index + 1;
+			if (positions.get(ticket.id) === position) continue;
+			positions.set(ticket.id, position);
+			ticket.onPosition(position);
+		}
+	};
+
+	return {
+		hasRoom: () => countWaiting() < limit,
+		join: (ticket) => {
+			const tickets = waiting.get(ticket.userId);
+			if (tickets === undefined) waiting.set(ticket.userId, [ticket]);
+			else tickets.push(ticket);
+			review();
+		},
+		leave: (ticket) => {
+			const wasRunning = running.delete(ticket.id);
+			const wasWaiting = remove(ticket);
+			if (wasRunning || wasWaiting) review();
+		},
+		review,
+		isWantedByOthers: (ticket) => {
+			const upstream = running.get(ticket.id)?.upstream;
+			if (upstream === undefined) return false;
+			for (const [userId, tickets] of waiting) {
+				if (userId !== ticket.userId && tickets.some((other) => other.candidates().includes(upstream))) return true;
+			}
+			return false;
+		},
+		counts: () => ({ running: running.size, waiting: countWaiting() }),
+		busyOf,
+	};
+}

@@ -1,0 +1,55 @@
+// Bodies and queries of the session and message routes.
+
+import { t } from "elysia";
+import { ROLES } from "../domain/message.ts";
+import { integerIn } from "../http/query.ts";
+import { SESSION_SORTS } from "../ports/store.ts";
+
+const title = t.String({ maxLength: 1000, expects: "a text of at most 1000 characters" });
+const metadata = t.Record(t.String(), t.Unknown(), { expects: "an object" });
+const model = t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "the name of a model, or null" }));
+const systemPrompt = t.Optional(t.Union([t.Null(), t.String({ maxLength: 32_000 })], { expects: "a text of at most 32000 characters, or null" }));
+
+/** `null` counts as missing. */
+export const newSessionBody = t.Object({
+	title: t.Optional(t.Union([t.Null(), title], { expects: "a text of at most 1000 characters" })),
+	metadata: t.Optional(t.Union([t.Null(), metadata], { expects: "an object" })),
+	model,
+	systemPrompt,
+});
+
+/** A title cannot be taken away: the old gateway stored `null` and then answered every list with 500. */
+export const sessionChangeBody = t.Object({
+	title: t.Optional(title),
+	metadata: t.Optional(t.Union([t.Null(), metadata], { expects: "an object" })),
+	model,
+	systemPrompt,
+});
+
+const sort = t.Optional(t.UnionEnum([...SESSION_SORTS], { expects: `one of ${SESSION_SORTS.join(", ")}` }));
+const order = t.Optional(t.UnionEnum(["asc", "desc"], { expects: "asc or desc" }));
+
+/** Both spellings are taken; the one that the client sends wins. */
+export const sessionListQuery = t.Object({
+	page: integerIn(1, 1_000_000, 1),
+	limit: integerIn(1, 100, 20),
+	sortBy: sort,
+	sort_by: sort,
+	sortOrder: order,
+	sort_order: order,
+});
+
+const limit = t.Optional(t.Integer({ minimum: 1, maximum: 100, expects: "a whole number from 1 to 100" }));
+
+export const messageListQuery = t.Object({
+	limit,
+	offset: t.Optional(t.Integer({ minimum: 0, maximum: 10_000_000, expects: "a whole number from 0 on" })),
+	before: t.Optional(t.String({ maxLength: 64, expects: "the id of a message" })),
+});
+
+export const newMessageBody = t.Object({
+	role: t.UnionEnum([...ROLES], { expects: `one of ${ROLES.join(", ")}` }),
+	content: t.String({ maxLength: 1_000_000, expects: "a text" }),
+});
+
+export const userSessionsQuery = t.Object({ skip: integerIn(0, 10_000_000, 0), limit: integerIn(1, 100, 50) });
