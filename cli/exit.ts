@@ -61,7 +61,6 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ExitStatus>> = {
 	upstream_busy: EXIT.failed,
 	upstream_error: EXIT.failed,
 	context_too_long: EXIT.failed,
-	empty_answer: EXIT.failed,
 	limit_reached: EXIT.failed,
 	interrupted: EXIT.failed,
 	server_shutdown: EXIT.failed,

@@ -17,12 +17,21 @@ function leave(status: number): void {
 	process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
 }
 
+function interrupted(): void {
+	process.stderr.write("\npocketllm: Cancelled.\n");
+	process.exit(EXIT.cancelled);
+}
+
 try {
 	if (own.includes("--no-color")) {
 		const { forbidColor } = await import("../src/config/environment.ts");
 		forbidColor();
 	}
-	const program = createProgram((shell, act) => act(shell));
+	const program = createProgram((command, act) => {
+		// `serve` drains at a signal. Between two prompts, and in every other command, Ctrl-C just ends it; at a prompt it is a key.
+		if (command !== "serve") process.once("SIGINT", interrupted);
+		return act();
+	});
 	if (argv.length === 0) program.help({ error: true });
 	await program.parseAsync(argv, { from: "user" });
 	leave(EXIT.done);

@@ -1,12 +1,12 @@
 // The commander program: every command, flag and example by name. Nothing runs here and no command's module is loaded here;
 // `run` is handed what is to be done. Completions and the man page are made from this very program.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { VERSION } from "../src/version.ts";
 import { createShell, type GlobalOptions, type Shell } from "./shell.ts";
 
 /** Does the work of one command. `load` imports its module, and is called only when the command is. */
-export type Run = (shell: Shell, act: (shell: Shell) => Promise<void>) => Promise<void>;
+export type Run = (command: string, act: () => Promise<void>) => Promise<void>;
 
 export function createProgram(run: Run): Command {
 	const program = new Command("pocketllm")
@@ -44,7 +44,7 @@ export function createProgram(run: Run): Command {
 			.addHelpText("after", examples(lines))
 			.action(async (options: O, command: Command) => {
 				const shell = createShell(command.optsWithGlobals<GlobalOptions>());
-				await run(shell, async () => (await load())(shell, options));
+				await run(name, async () => (await load())(shell, options));
 			});
 
 	add("serve", "Run the server in the foreground.", async () => (await import("./commands/serve.ts")).serve, [
@@ -56,6 +56,70 @@ export function createProgram(run: Run): Command {
 		.option("--port <port>", "the port to listen on; 0 takes a free one (PORT)")
 		.option("--migrate", "bring an older database to this version first, after a backup")
 		.option("--demo", "add a built-in demo model that needs no model server");
+
+	withPassword(
+		add("init", "Set everything up in a short conversation; may run again.", async () => (await import("./commands/init.ts")).init, [
+			["pocketllm init", "asks; Ctrl-C leaves everything as it is"],
+			["pocketllm init --yes --signup closed", "asks nothing; the rest as it is, or by default"],
+			[
+				"pocketllm init --yes --upstream ollama+http://localhost:11434 --email you@example.org --generate-password",
+				"with a model server and an administrator",
+			],
+		])
+			.option("--yes", "ask nothing: flags, else what is in force")
+			.option("--signup <mode>", "who may sign up: open or closed (SIGNUP_MODE)")
+			.option("--host <host>", "the address to listen on (HOST)")
+			.option("--port <port>", "the port to listen on (PORT)")
+			.option("--upstream <url>", "a model server, such as ollama+http://localhost:11434; may be given several times (UPSTREAMS)", collect)
+			.option("--no-upstream", "no model server: the usual local ports are tried at each start")
+			.option("--upstreams-file <file>", "model servers from a file, one a line; for entries with a key")
+			.option("--email <address>", "make an administrator with this e-mail address")
+			.option("--name <name>", "the administrator's name")
+			.option("--no-admin", "make no administrator"),
+	);
+
+	withPassword(
+		add(
+			"create-admin",
+			"Make an administrator, also while the server runs.",
+			async () => (await import("./commands/create-admin.ts")).createAdmin,
+			[
+				["pocketllm create-admin", "asks for what is missing"],
+				["pocketllm create-admin --email you@example.org --generate-password", "prints the password once"],
+				["pocketllm create-admin --email you@example.org --promote", "makes an account that is there an administrator"],
+			],
+		)
+			.option("--email <address>", "the e-mail address to sign in with")
+			.option("--name <name>", "the name to show")
+			.option("--promote", "make an existing account an administrator"),
+	);
+
+	add(
+		"rotate-jwt-secret",
+		"Make a new key for access tokens; a running server takes it up.",
+		async () => (await import("./commands/rotate-jwt-secret.ts")).rotateJwtSecret,
+		[
+			["pocketllm rotate-jwt-secret", "tokens of the former key live out their time"],
+			["pocketllm rotate-jwt-secret --now --yes", "refuse them at once, without a question"],
+		],
+	)
+		.option("--grace <duration>", "how long tokens of the former key stay good, such as 30m")
+		.addOption(new Option("--now", "refuse tokens of the former key at once").conflicts("grace"))
+		.option("--yes", "do not ask for confirmation");
+
+	add(
+		"migrate",
+		"Bring the database to this version's schema, after a backup.",
+		async () => (await import("./commands/migrate.ts")).migrate,
+		[
+			["pocketllm migrate --status", "which schema there is, and what is to do"],
+			["pocketllm migrate --dry-run", "say what would be done"],
+			["pocketllm migrate", "back up, then do it"],
+		],
+	)
+		.option("--status", "only show the schema's state")
+		.addOption(new Option("--dry-run", "only say what would be done").conflicts("status"))
+		.option("--to <uri>", "move everything to another database; not possible in this version");
 
 	add("version", "Say which version this is, and what it runs on.", async () => (await import("./commands/version.ts")).version, [
 		["pocketllm version --json", "for scripts and bug reports"],
@@ -80,6 +144,17 @@ export function createProgram(run: Run): Command {
 		});
 	}
 	return program;
+}
+
+function withPassword(command: Command): Command {
+	return command
+		.option("--password-stdin", "read the password from standard input")
+		.option("--password-file <file>", "read the password from a file")
+		.option("--generate-password", "make a password and print it once");
+}
+
+function collect(value: string, before: readonly string[] | false | undefined): readonly string[] {
+	return [...(before || []), value];
 }
 
 function examples(lines: readonly (readonly [string, string])[]): string {

@@ -39,3 +39,8 @@ export function showRates(limits: readonly RateLimit[]): string {
 	if (limits.length === 0) return "off";
 	return limits.map(({ count, seconds }) => `${count}/${PERIODS.get(seconds) ?? `${seconds} seconds`}`).join("; ");
 }
+
+/** Text of strangers, such as the name of a model, without characters that would steer a terminal. */
+export function plain(text: string): string {
+	return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "");
+}

@@ -1,7 +1,7 @@
 // `bun run build`: dist/pocketllm for this machine. `bun run build --all`: one executable for each machine we release for, and
 // SHA256SUMS, which install.sh reads.
 
-import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { compile, fileNameOf, TARGETS } from "./compile.ts";
 
@@ -11,7 +11,6 @@ const dist = join(root, "dist");
 async function main(): Promise<void> {
 	const all = process.argv.slice(2).includes("--all");
 	const commit = await currentCommit();
-	mkdirSync(dist, { recursive: true });
 	if (!all) {
 		const outfile = join(dist, process.platform === "win32" ? "pocketllm.exe" : "pocketllm");
 		await compile({ root, outfile, ...commit });
@@ -49,9 +48,4 @@ function megabytes(path: string): string {
 	return `${(statSync(path).size / 1e6).toFixed(1)} MB`;
 }
 
-// The bundler leaves the source map of an entry point beside the executable; it is inside it, too.
-try {
-	await main();
-} finally {
-	for (const map of new Bun.Glob("*.map").scanSync({ cwd: dist })) rmSync(join(dist, map));
-}
+await main();

@@ -1,5 +1,7 @@
 // One executable from the sources: which entry points, which flags, which targets. What is built when stands in build.ts.
 
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { Glob } from "bun";
 
 /** `--target` builds from one machine for all; Bun fetches the runtime of each from the npm registry that is configured, and keeps it. */
@@ -45,23 +47,36 @@ export type Compilation = {
 	readonly commit?: string;
 };
 
-/** Builds one executable. Throws with the bundler's words when it cannot. */
+/**
+ * Builds one executable. It appears at `outfile` when it is whole, also while an older one runs from there.
+ * Throws with the bundler's words when it cannot.
+ */
 export async function compile({ root, outfile, target, commit }: Compilation): Promise<void> {
 	// A worker is loaded by URL at run time, where the bundler does not see it: each is an entry point of its own.
 	const workers = [...new Glob("src/**/worker.ts").scanSync({ cwd: root })].sort();
-	const build = Bun.spawn(
-		[
-			process.execPath,
-			"build",
-			"cli/main.ts",
-			...workers,
-			...FLAGS,
-			...(target === undefined ? [] : [`--target=bun-${target}`]),
-			...(commit === undefined ? [] : ["--define", `POCKETLLM_COMMIT=${JSON.stringify(commit)}`]),
-			`--outfile=${outfile}`,
-		],
-		{ cwd: root, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
-	);
-	const [words, status] = await Promise.all([new Response(build.stderr).text(), build.exited]);
-	if (status !== 0) throw new Error(`The build of ${outfile} failed:\n${words}`);
+	mkdirSync(dirname(outfile), { recursive: true });
+	// The bundler leaves a source map beside the executable, which has it inside as well; it goes with this folder.
+	const folder = mkdtempSync(join(dirname(outfile), ".build-"));
+	try {
+		const built = join(folder, basename(outfile));
+		const build = Bun.spawn(
+			[
+				process.execPath,
+				"build",
+				"cli/main.ts",
+				...workers,
+				...FLAGS,
+				...(target === undefined ? [] : [`--target=bun-${target}`]),
+				...(commit === undefined ? [] : ["--define", `POCKETLLM_COMMIT=${JSON.stringify(commit)}`]),
+				`--outfile=${built}`,
+			],
+			{ cwd: root, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+		);
+		const [words, status] = await Promise.all([new Response(build.stderr).text(), build.exited]);
+		if (status !== 0) throw new Error(`The build of ${outfile} failed:\n${words}`);
+		chmodSync(built, 0o755);
+		renameSync(built, outfile);
+	} finally {
+		rmSync(folder, { recursive: true, force: true });
+	}
 }

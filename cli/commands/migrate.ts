@@ -1,0 +1,42 @@
+// `pocketllm migrate`: the database brought to this version's schema, with a backup first; or only looked at.
+
+import { readEnvironment } from "../../src/config/environment.ts";
+import { PocketError } from "../../src/domain/errors.ts";
+import { migrateStore, schemaStatus } from "../../src/wiring.ts";
+import type { Shell } from "../shell.ts";
+
+export type MigrateOptions = { readonly status?: boolean; readonly dryRun?: boolean; readonly to?: string };
+
+export async function migrate(shell: Shell, options: MigrateOptions): Promise<void> {
+	refuseOtherStore(options);
+	const { config } = await shell.settings();
+	if (options.status === true) {
+		const status = await schemaStatus(config);
+		const pending = status.pending.map(({ version, name }) => `  ${version}  ${name}`);
+		const state =
+			pending.length === 0 ? `Schema ${status.current}, which is this version's.` : `Schema ${status.current} of ${status.latest}; to do:`;
+		shell.give({ text: [`${status.kind}  ${status.location}`, state, ...pending].join("\n"), json: status });
+		return;
+	}
+	const dryRun = options.dryRun === true;
+	const { from, to, backup } = await migrateStore(config, { dryRun, onStep: shell.say });
+	if (backup !== null) shell.say(`Backup: ${backup}`);
+	if (from === to) shell.say(`The schema is ${to} already; nothing to do.`);
+	else shell.say(dryRun ? `Would go from schema ${from} to ${to}; nothing was changed.` : `The schema went from ${from} to ${to}.`);
+	if (shell.json) shell.give({ text: "", json: { from, to, backup, dryRun } });
+}
+
+/** Moving to another store comes with the drivers that can be moved to. Silence would look like a move that was made. */
+function refuseOtherStore({ to }: MigrateOptions): void {
+	if (to !== undefined && /\/\/[^/@]*:[^/@]*@/.test(to)) {
+		throw new PocketError("wrong_use", {
+			sentence: "--to must not hold a password, which everybody on this machine could read; set MIGRATE_TO or MIGRATE_TO_FILE instead.",
+		});
+	}
+	const environment = readEnvironment();
+	const sentence = "This version keeps everything in an SQLite file and cannot move it to another database";
+	if (to !== undefined) throw new PocketError("wrong_use", { sentence: `${sentence}; leave out --to.` });
+	for (const name of ["MIGRATE_TO", "MIGRATE_TO_FILE"]) {
+		if (environment[name]) throw new PocketError("invalid_settings", { sentence: `${sentence}; unset ${name}.` });
+	}
+}
