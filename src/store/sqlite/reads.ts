@@ -1,0 +1,17 @@
+// Every read of the store, composed. The statements stand in reads/, by noun.
+
+import type { Database } from "bun:sqlite";
+import { createMessageReads } from "./reads/messages.ts";
+import { createMetricsRead } from "./reads/metrics.ts";
+import { createPeopleReads } from "./reads/people.ts";
+import type { Read } from "./reads/read.ts";
+import { createSessionReads } from "./reads/sessions.ts";
+
+export type Reads = ReturnType<typeof createPeopleReads> &
+	ReturnType<typeof createSessionReads> &
+	ReturnType<typeof createMessageReads> &
+	ReturnType<typeof createMetricsRead>;
+
+export function createReads(deps: { readonly db: Database; readonly read: Read }): Reads {
+	return { ...createPeopleReads(deps), ...createSessionReads(deps), ...createMessageReads(deps), ...createMetricsRead(deps) };
+}

@@ -1,0 +1,53 @@
+// Every write by its name. Each is `(db, args) → result`, throws PocketErrors for what can be expected, and knows nothing of transactions,
+// threads or locks: commit.ts runs it inside a savepoint.
+
+import type { Database } from "bun:sqlite";
+import {
+	createLogin,
+	createResetToken,
+	purgeLogins,
+	resetPassword,
+	revokeLogin,
+	revokeLogins,
+	rotateRefreshToken,
+} from "./writes/logins.ts";
+import { appendMessage, beginTurn, clearMessages, finishAnswer, repairInterrupted, saveProgress } from "./writes/messages.ts";
+import { createSession, deleteSession, updateSession } from "./writes/sessions.ts";
+import type { WriteArgs, WriteName, WriteRequest, WriteResult } from "./writes/table.ts";
+import { createFirstAdmin, createUser, lockOut, setAdmin, updateUser } from "./writes/users.ts";
+
+type Operations = { readonly [N in WriteName]: (db: Database, args: WriteArgs<N>) => WriteResult<N> };
+
+const WRITES: Operations = {
+	createUser,
+	createFirstAdmin,
+	updateUser,
+	setAdmin,
+	lockOut,
+	createLogin,
+	rotateRefreshToken,
+	revokeLogin,
+	revokeLogins,
+	createResetToken,
+	resetPassword,
+	purgeLogins,
+	createSession,
+	updateSession,
+	deleteSession,
+	beginTurn,
+	saveProgress,
+	finishAnswer,
+	appendMessage,
+	clearMessages,
+	repairInterrupted,
+	beat,
+};
+
+/** Runs one write on a connection that is in a transaction. */
+export function runWrite<N extends WriteName>(db: Database, request: WriteRequest<N>): WriteResult<N> {
+	return WRITES[request.name](db, request.args);
+}
+
+function beat(db: Database): undefined {
+	db.query<never, []>("UPDATE heartbeat SET beats = beats + 1").run();
+}

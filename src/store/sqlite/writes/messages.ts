@@ -1,0 +1,145 @@
+// Writes about messages, and what each changes in its session: count, preview, times.
+
+import type { Database } from "bun:sqlite";
+import { fail } from "../../../domain/errors.ts";
+import type { Id } from "../../../domain/id.ts";
+import type { Message } from "../../../domain/message.ts";
+import { previewOf } from "../../../domain/session.ts";
+import type { AnswerEnd, Turn } from "../../../ports/store.ts";
+import { messageToRow, type SqlValues, toJson } from "../rows.ts";
+import type { ProgressPart, WriteArgs } from "./table.ts";
+
+export function beginTurn(db: Database, { userMessage, answer }: Turn): undefined {
+	const { sessionId, clientMessageId } = userMessage;
+	requireSession(db, sessionId);
+	requireNewClientId(db, sessionId, clientMessageId);
+	requireIdle(db, sessionId);
+	insertMessage(db, userMessage);
+	insertMessage(db, answer);
+	recordInSession(db, sessionId, 2, userMessage.content, userMessage.createdAt);
+}
+
+export function appendMessage(db: Database, message: Message): undefined {
+	requireSession(db, message.sessionId);
+	requireNewClientId(db, message.sessionId, message.clientMessageId);
+	if (message.status === "streaming") requireIdle(db, message.sessionId);
+	insertMessage(db, message);
+	recordInSession(db, message.sessionId, 1, message.content, message.createdAt);
+}
+
+/**
+ * Appends only to a row that holds what came before: a part must not follow one that was lost. Rows that hold something else are
+ * reported, and their owner sends the whole text next time.
+ */
+export function saveProgress(db: Database, parts: readonly ProgressPart[]): readonly Id[] {
+	return parts.filter((part) => !storePart(db, part)).map((part) => part.messageId);
+}
+
+function storePart(db: Database, { messageId, content, reasoning, after }: ProgressPart): boolean {
+	if (after === undefined) {
+		const replaced = db
+			.query<{ id: Id }, [SqlValues]>(
+				`UPDATE messages SET content = $content, reasoning = nullif($reasoning, '')
+				WHERE id = $messageId AND status = 'streaming'
+				RETURNING id`,
+			)
+			.get({ messageId, content, reasoning });
+		return replaced !== null;
+	}
+	const appended = db
+		.query<{ id: Id }, [SqlValues]>(
+			`UPDATE messages SET content = content || $content, reasoning = nullif(coalesce(reasoning, '') || $reasoning, '')
+			WHERE id = $messageId AND status = 'streaming'
+				AND octet_length(content) = $contentBytes AND octet_length(coalesce(reasoning, '')) = $reasoningBytes
+			RETURNING id`,
+		)
+		.get({ messageId, content, reasoning, contentBytes: after.contentBytes, reasoningBytes: after.reasoningBytes });
+	return appended !== null;
+}
+
+export function finishAnswer(db: Database, end: AnswerEnd): boolean {
+	const finished = db
+		.query<{ id: Id }, [SqlValues]>(
+			`UPDATE messages
+			SET content = $content, reasoning = $reasoning, status = $status, error_code = $errorCode, model = $model,
+				finish_reason = $finishReason, usage = $usage, timings = $timings
+			WHERE id = $messageId AND session_id = $sessionId AND status = 'streaming'
+			RETURNING id`,
+		)
+		.get({
+			messageId: end.messageId,
+			sessionId: end.sessionId,
+			content: end.content,
+			reasoning: end.reasoning,
+			status: end.status,
+			errorCode: end.errorCode,
+			model: end.model,
+			finishReason: end.finishReason,
+			usage: toJson(end.usage),
+			timings: toJson(end.timings),
+		});
+	if (finished === null) return false;
+	recordInSession(db, end.sessionId, 0, end.content, end.now);
+	return true;
+}
+
+export function clearMessages(db: Database, { sessionId, userId, now }: WriteArgs<"clearMessages">): undefined {
+	const session = db
+		.query<{ id: Id }, [SqlValues]>("SELECT id FROM sessions WHERE id = $sessionId AND user_id = $userId")
+		.get({ sessionId, userId });
+	if (session === null) fail("session_not_found");
+	requireIdle(db, sessionId);
+	db.query<never, [SqlValues]>("DELETE FROM messages WHERE session_id = $sessionId").run({ sessionId });
+	db.query<never, [SqlValues]>(
+		"UPDATE sessions SET message_count = 0, last_message = NULL, last_message_at = NULL, updated_at = $now WHERE id = $sessionId",
+	).run({ sessionId, now });
+}
+
+export function repairInterrupted(db: Database, { now }: WriteArgs<"repairInterrupted">): number {
+	const repaired = db
+		.query<{ session_id: Id; content: string }, []>(
+			`UPDATE messages SET status = 'interrupted', error_code = 'interrupted' WHERE status = 'streaming'
+			RETURNING session_id, content`,
+		)
+		.all();
+	for (const { session_id, content } of repaired) recordInSession(db, session_id, 0, content, now);
+	return repaired.length;
+}
+
+/** An empty text (an answer that failed before its first token) leaves the preview as it is. */
+function recordInSession(db: Database, sessionId: Id, added: number, content: string, at: number): void {
+	db.query<never, [SqlValues]>(
+		`UPDATE sessions
+		SET message_count = message_count + $added, last_message = coalesce($preview, last_message), last_message_at = $at, updated_at = $at
+		WHERE id = $sessionId`,
+	).run({ sessionId, added, preview: content === "" ? null : previewOf(content), at });
+}
+
+function insertMessage(db: Database, message: Message): void {
+	db.query<never, [SqlValues]>(
+		`INSERT INTO messages (id, session_id, user_id, role, content, created_at, status, error_code, reasoning, model, generation_id,
+			client_message_id, finish_reason, usage, timings)
+		VALUES ($id, $session_id, $user_id, $role, $content, $created_at, $status, $error_code, $reasoning, $model, $generation_id,
+			$client_message_id, $finish_reason, $usage, $timings)`,
+	).run(messageToRow(message));
+}
+
+function requireSession(db: Database, sessionId: Id): void {
+	const session = db.query<{ id: Id }, [SqlValues]>("SELECT id FROM sessions WHERE id = $sessionId").get({ sessionId });
+	if (session === null) fail("session_not_found");
+}
+
+function requireNewClientId(db: Database, sessionId: Id, clientMessageId: string | null): void {
+	if (clientMessageId === null) return;
+	const used = db
+		.query<{ id: Id }, [SqlValues]>("SELECT id FROM messages WHERE session_id = $sessionId AND client_message_id = $clientMessageId")
+		.get({ sessionId, clientMessageId });
+	if (used !== null) fail("message_id_conflict");
+}
+
+function requireIdle(db: Database, sessionId: Id): void {
+	const running = db
+		.query<{ id: Id }, [SqlValues]>("SELECT id FROM messages WHERE session_id = $sessionId AND status = 'streaming'")
+		.get({ sessionId });
+	if (running !== null) fail("generation_in_progress");
+}

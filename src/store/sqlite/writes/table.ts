@@ -1,0 +1,53 @@
+// The type of every write: its name, what it takes, what it gives. writes.ts holds the operations themselves.
+// Arguments and results travel to the writer's thread and back, so they are plain data.
+
+import type { Id } from "../../../domain/id.ts";
+import type { Login } from "../../../domain/login.ts";
+import type { Message } from "../../../domain/message.ts";
+import type { Session } from "../../../domain/session.ts";
+import type { User } from "../../../domain/user.ts";
+import type { AnswerEnd, RefreshOutcome, RefreshRotation, SessionChange, Turn, UserChange } from "../../../ports/store.ts";
+
+/** What came of a running answer since it was last handed over. */
+export type ProgressPart = {
+	readonly messageId: Id;
+	readonly content: string;
+	readonly reasoning: string;
+	/** How many bytes (UTF-8) the row must hold for the part to be appended; `undefined`: the part is the whole text and replaces it. */
+	readonly after?: { readonly contentBytes: number; readonly reasoningBytes: number };
+};
+
+export type WriteOperations = {
+	createUser: { args: User; result: undefined };
+	createFirstAdmin: { args: User; result: undefined };
+	updateUser: { args: { id: Id; change: UserChange; now: number }; result: User };
+	setAdmin: { args: { id: Id; isAdmin: boolean; now: number }; result: User };
+	lockOut: { args: { id: Id; now: number }; result: User };
+	createLogin: { args: { login: Login; refreshHash: string }; result: undefined };
+	rotateRefreshToken: { args: RefreshRotation; result: RefreshOutcome };
+	revokeLogin: { args: { id: Id; now: number }; result: undefined };
+	revokeLogins: { args: { userId: Id; now: number; except: Id | null }; result: undefined };
+	createResetToken: { args: { hash: string; userId: Id; expiresAt: number }; result: undefined };
+	resetPassword: { args: { hash: string; passwordHash: string; now: number }; result: Id };
+	purgeLogins: { args: { before: number }; result: undefined };
+	createSession: { args: Session; result: undefined };
+	updateSession: { args: { id: Id; userId: Id; change: SessionChange; now: number }; result: Session };
+	deleteSession: { args: { id: Id; userId: Id }; result: undefined };
+	beginTurn: { args: Turn; result: undefined };
+	/** Gives the messages whose part was not stored: they are gone, have ended, or hold something else than expected. */
+	saveProgress: { args: readonly ProgressPart[]; result: readonly Id[] };
+	finishAnswer: { args: AnswerEnd; result: boolean };
+	appendMessage: { args: Message; result: undefined };
+	clearMessages: { args: { sessionId: Id; userId: Id; now: number }; result: undefined };
+	repairInterrupted: { args: { now: number }; result: number };
+	beat: { args: undefined; result: undefined };
+};
+
+export type WriteName = keyof WriteOperations;
+export type WriteArgs<N extends WriteName> = WriteOperations[N]["args"];
+export type WriteResult<N extends WriteName> = WriteOperations[N]["result"];
+
+/** A write as it travels: the operations' names and arguments belong together. */
+export type WriteRequest<N extends WriteName = WriteName> = {
+	[K in N]: { readonly id: number; readonly name: K; readonly args: WriteArgs<K> };
+}[N];
