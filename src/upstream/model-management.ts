@@ -106,8 +106,9 @@ function readPlain(whole: JsonObject, answer: Answer): void {
 }
 
 function readUsage(frame: JsonObject): Usage | undefined {
-	const promptTokens = asCount(frame.tokens_prompt);
-	const completionTokens = asCount(frame.tokens_generated);
+	// 0 is what it says when it has not counted: always for the prompt of a plain call, and for both on a cache hit.
+	const promptTokens = asCount(frame.tokens_prompt) || undefined;
+	const completionTokens = asCount(frame.tokens_generated) || undefined;
 	if (promptTokens === undefined && completionTokens === undefined) return undefined;
 	return {
 		...(promptTokens === undefined ? {} : { promptTokens }),
