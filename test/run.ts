@@ -6,12 +6,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readEnvironment } from "../src/config/environment.ts";
-import { countJunit } from "./support/junit.ts";
 import { findLlama } from "./support/llama.ts";
 import { findMongo } from "./support/mongo.ts";
+import { type Outcome, outcomeOf } from "./support/outcome.ts";
 import { type Found, findProgram } from "./support/tools.ts";
-
-type Outcome = { readonly passed: number; readonly failed: number; readonly skipped: readonly string[] };
 
 type Stage = { readonly name: string; readonly run: (name: string) => Promise<Outcome> };
 
@@ -110,11 +108,7 @@ async function bunTest(name: string, paths: readonly string[], limitMs: number):
 		...paths,
 	];
 	const status = await execute(command, limitMs);
-	const counts = (await Bun.file(report).exists()) ? countJunit(await Bun.file(report).text()) : { passed: 0, failed: 0, skipped: 0 };
-	// A file that could not be loaded, a crash or the time limit: the report does not have it, the status does.
-	const unreported = status !== 0 && counts.failed === 0 ? 1 : 0;
-	const skipped = counts.skipped === 0 ? [] : [`${counts.skipped} tests skipped themselves`];
-	return { passed: counts.passed, failed: counts.failed + unreported + (isCi ? counts.skipped : 0), skipped };
+	return outcomeOf({ status, report: (await Bun.file(report).exists()) ? await Bun.file(report).text() : undefined, isCi });
 }
 
 /** The exit status of a command that writes straight to our output; -1 when it had to be ended after `limitMs`. */

@@ -19,7 +19,8 @@ function greeting(): Buffer {
 
 /** Sends a message and gives the whole reply, whose first four bytes are its length. */
 async function ask(url: string, message: Buffer): Promise<Buffer> {
-	const { hostname, port } = new URL(url);
+	// The first of the hosts: such a URI may name several, which makes it no URL.
+	const [, hostname = "", port = "27017"] = /^mongodb:\/\/(?:[^@/]*@)?([^:,/?]+)(?::(\d+))?/.exec(url) ?? [];
 	const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
 	let reply = Buffer.alloc(0);
 	const socket = await Bun.connect({
