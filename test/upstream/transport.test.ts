@@ -1,0 +1,113 @@
+// The sockets under the adapters: certificates, deadlines, many streams at once, and what a stream keeps in memory.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Upstream } from "../../src/ports/upstream.ts";
+import { createUpstreams, type ServerSetting } from "../../src/upstream/index.ts";
+import { type ModelServer, startModelServer } from "../support/model-server.ts";
+import { ask, collect } from "./collect.ts";
+
+const pem = (name: string): string => readFileSync(new URL(`../fixtures/upstream/tls/${name}`, import.meta.url), "utf8");
+
+function connect(baseUrl: string, more: Partial<ServerSetting> = {}): Upstream {
+	const [upstream] = createUpstreams([{ kind: "openai", baseUrl, ...more }]);
+	if (upstream === undefined) throw new Error("no upstream was made");
+	return upstream;
+}
+
+describe("https", () => {
+	const ca = pem("authority.pem");
+	let trusted: ModelServer;
+	let otherHost: ModelServer;
+	beforeAll(() => {
+		trusted = startModelServer({ tls: { cert: pem("localhost.pem"), key: pem("localhost.key") } });
+		otherHost = startModelServer({ tls: { cert: pem("other-host.pem"), key: pem("other-host.key") } });
+	});
+	afterAll(() => {
+		trusted.stop();
+		otherHost.stop();
+	});
+
+	test("streams from a server whose certificate is trusted for its name or address", async () => {
+		for (const host of ["localhost", "127.0.0.1"]) {
+			const got = await collect(connect(`https://${host}:${trusted.port}/v1`, { ca, key: "sk-1" }));
+			expect(got.text).toBe("Hello from the fake model.");
+			expect(got.last).toMatchObject({ type: "finish" });
+		}
+		expect(await connect(`https://localhost:${trusted.port}/v1`, { ca }).inspect()).toMatchObject({ models: [{ id: "fake" }] });
+	});
+
+	test("tells an unknown authority neither prompt nor key", async () => {
+		const before = trusted.requests.length;
+		const got = await collect(connect(`https://localhost:${trusted.port}/v1`, { key: "sk-1" }));
+		expect(got.last).toMatchObject({ type: "failure", failure: { code: "upstream_unreachable" } });
+		expect(trusted.requests).toHaveLength(before);
+	});
+
+	test("tells a server with another host's certificate neither prompt nor key", async () => {
+		for (const host of ["localhost", "127.0.0.1"]) {
+			const got = await collect(connect(`https://${host}:${otherHost.port}/v1`, { ca, key: "sk-1" }));
+			expect(got.last).toMatchObject({ type: "failure", failure: { code: "upstream_unreachable" } });
+		}
+		expect(otherHost.requests).toHaveLength(0);
+	});
+
+	test("a stream that breaks is a reset here too", async () => {
+		const got = await collect(connect(`https://localhost:${trusted.port}/v1`, { ca }), ask("[reset 2]"));
+		expect(got.last).toMatchObject({ type: "failure", failure: { code: "upstream_reset" } });
+	});
+
+	test("a server that never shakes hands is upstream_unreachable after 2 s", async () => {
+		const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+		const got = await collect(connect(`https://127.0.0.1:${mute.port}/v1`, { ca }));
+		mute.stop(true);
+		expect(got.last).toMatchObject({ type: "failure", failure: { code: "upstream_unreachable" } });
+		expect(got.milliseconds).toBeGreaterThan(1900);
+		expect(got.milliseconds).toBeLessThan(4000);
+	}, 10_000);
+});
+
+test("400 streams run at once: there is no cap of 256", async () => {
+	const server = startModelServer();
+	const upstream = connect(server.baseUrl);
+	let running = 0;
+	const calls = await Promise.all(
+		Array.from(
+			{ length: 400 },
+			() =>
+				new Promise<{ cancel(): void }>((resolve) => {
+					const call = upstream.stream(ask("[stall 1]"), () => {
+						running++;
+						resolve(call);
+					});
+				}),
+		),
+	);
+	expect(running).toBe(400);
+	expect(server.chats.filter((chat) => chat.closedAt === undefined)).toHaveLength(400);
+	for (const call of calls) call.cancel();
+	server.stop();
+}, 20_000);
+
+test("a long answer keeps none of its read buffers alive", async () => {
+	const server = startModelServer();
+	let tokens = 0;
+	// 60,000 tokens in frames of 130 bytes are 8 MB: a tenth of that is more than the texts need.
+	Bun.gc(true);
+	const before = process.memoryUsage();
+	const texts: string[] = [];
+	await new Promise<void>((resolve) => {
+		connect(server.baseUrl).stream(ask("[tokens 60000]"), (part) => {
+			if (part.type === "text") {
+				tokens++;
+				texts.push(part.text);
+			} else resolve();
+		});
+	});
+	server.stop();
+	Bun.gc(true);
+	const after = process.memoryUsage();
+	expect(tokens).toBe(60_000);
+	expect(texts.join("")).toEndWith("t59999 ");
+	expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(1_000_000);
+}, 20_000);
