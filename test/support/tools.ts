@@ -26,23 +26,29 @@ export type ProgramName = keyof typeof DEBIAN_PACKAGES;
 /** Debian keeps servers in sbin, which is not on everybody's PATH. */
 const SEARCH_PATH = `${readEnvironment().PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
 
-/** Finds a program, or as root on Debian installs its package (up to 5 minutes). */
+/** Finds a program, or fetches its package. */
 export async function findProgram(name: ProgramName): Promise<Found> {
-	const there = Bun.which(name, { PATH: SEARCH_PATH });
+	const find = (): string | null => Bun.which(name, { PATH: SEARCH_PATH });
+	const there = find();
 	if (there !== null) return { ok: true, path: there };
 	const debianPackage = DEBIAN_PACKAGES[name];
+	const installed = await installPackage(debianPackage, name);
+	if (!installed.ok) return installed;
+	const path = find();
+	return path === null ? { ok: false, reason: `${debianPackage} did not bring ${name}` } : { ok: true, path };
+}
+
+/** Installs a Debian package that brings `what`; only root on Debian can. Takes up to 10 minutes. */
+export async function installPackage(debianPackage: string, what: string): Promise<Found> {
 	const apt = Bun.which("apt-get", { PATH: SEARCH_PATH });
 	if (apt === null || process.getuid?.() !== 0) {
-		return { ok: false, reason: `${name} is not installed, and only root on Debian can fetch it here; install ${debianPackage}` };
+		return { ok: false, reason: `${what} is not installed, and only root on Debian can fetch it here; install ${debianPackage}` };
 	}
-	console.log(`Fetching ${name} (Debian's ${debianPackage}) …`);
-	const installed = await tryEach(
+	console.log(`Fetching ${what} (Debian's ${debianPackage}) …`);
+	return runEach(
 		[apt, "-qq", "update"],
 		[apt, "-qq", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", "install", debianPackage],
 	);
-	const path = Bun.which(name, { PATH: SEARCH_PATH });
-	if (path !== null) return { ok: true, path };
-	return { ok: false, reason: installed.ok ? `${debianPackage} did not bring ${name}` : installed.reason };
 }
 
 /** The path of what was found; throws with the reason when it was not. */
@@ -61,7 +67,7 @@ export async function findInCache(name: string, commands: (folder: string) => re
 	mkdirSync(dirname(path), { recursive: true });
 	const part = mkdtempSync(`${path}.part-`);
 	console.log(`Fetching ${name} …`);
-	const done = await tryEach(...commands(part));
+	const done = await runEach(...commands(part));
 	try {
 		if (done.ok) renameSync(part, path);
 	} catch (error) {
@@ -91,7 +97,7 @@ function isWritable(folder: string): boolean {
 }
 
 /** Runs commands one after the other, each for at most 5 minutes; the first that fails ends it. */
-async function tryEach(...commands: readonly (readonly string[])[]): Promise<Found> {
+export async function runEach(...commands: readonly (readonly string[])[]): Promise<Found> {
 	for (const command of commands) {
 		const child = Bun.spawn([...command], {
 			env: { ...readEnvironment(), DEBIAN_FRONTEND: "noninteractive" },
