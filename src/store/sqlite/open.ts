@@ -2,7 +2,8 @@
 
 import type { Database } from "bun:sqlite";
 import { PocketError } from "../../domain/errors.ts";
-import type { Store } from "../../ports/store.ts";
+import type { Id } from "../../domain/id.ts";
+import type { Progress, Store } from "../../ports/store.ts";
 import { openConnection } from "./connection.ts";
 import { isBusy, openError } from "./errors.ts";
 import { prepareFiles } from "./files.ts";
@@ -85,6 +86,21 @@ function requireReadable(db: Database): void {
 /** Joins reads and writer to a Store; apart from `createSqliteStore` so that a test can give its own writer. */
 export function composeStore({ db, writer, path }: { readonly db: Database; readonly writer: Writer; readonly path: string }): Store {
 	let closing: Promise<void> | undefined;
+
+	/** Hands over what is new; gives the answers that could not take it. */
+	async function savePart(texts: readonly Progress[]): Promise<readonly Id[]> {
+		const parts = ledger.next(texts);
+		if (parts.length === 0) return [];
+		try {
+			const lost = await write("saveProgress", parts);
+			for (const messageId of lost) ledger.forget(messageId);
+			return lost;
+		} catch (error) {
+			for (const { messageId } of parts) ledger.forget(messageId);
+			throw error;
+		}
+	}
+
 	const read = createRead({ db, path, isClosed: () => closing !== undefined });
 	const ledger = createProgressLedger();
 	const { write } = writer;
@@ -109,15 +125,9 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		deleteSession: (id, userId) => write("deleteSession", { id, userId }),
 		beginTurn: (turn) => write("beginTurn", turn),
 		async saveProgress(texts) {
-			const parts = ledger.next(texts);
-			if (parts.length === 0) return;
-			try {
-				const lost = await write("saveProgress", parts);
-				lost.forEach(ledger.forget);
-			} catch (error) {
-				for (const { messageId } of parts) ledger.forget(messageId);
-				throw error;
-			}
+			const lost = await savePart(texts);
+			// Whole this time. Those that are gone or have ended are lost again, which is as it should be.
+			if (lost.length > 0) await savePart(texts.filter((text) => lost.includes(text.messageId)));
 		},
 		finishAnswer(end) {
 			ledger.forget(end.messageId);
