@@ -7,7 +7,7 @@ import { openExchange, type Target } from "./transport.ts";
 import { createWholeBodyReader } from "./whole-body.ts";
 
 /** `inspect()` is bounded by this, connecting included. */
-export const INSPECTION_DEADLINE_MS = 5000;
+const INSPECTION_DEADLINE_MS = 5000;
 
 /** A GET that must be answered by a JSON object. Rejects with a PocketError: the codes of `Upstream.inspect`. */
 export function getObject(target: Target, path: string, deadlineMs: number = INSPECTION_DEADLINE_MS): Promise<JsonObject> {

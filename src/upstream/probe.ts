@@ -13,7 +13,7 @@ export type LocalLabel = "Ollama" | "llama.cpp" | "LM Studio" | "vLLM";
 export type LocalPort = { readonly port: number; readonly label: LocalLabel };
 
 /** Where these servers listen when nobody tells them otherwise. */
-export const USUAL_PORTS: readonly LocalPort[] = [
+const USUAL_PORTS: readonly LocalPort[] = [
 	{ port: 11434, label: "Ollama" },
 	{ port: 8080, label: "llama.cpp" },
 	{ port: 1234, label: "LM Studio" },

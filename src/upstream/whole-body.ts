@@ -5,7 +5,7 @@ import type { Answer, BodyReader } from "./call.ts";
 import { asObject, type JsonObject, parseJson } from "./json.ts";
 
 /** The longest JSON body that is read. Lists of models of large gateways have some hundred KiB. */
-export const MAX_WHOLE_BODY_BYTES = 2 * 1024 * 1024;
+const MAX_WHOLE_BODY_BYTES = 2 * 1024 * 1024;
 
 /** Gathers the body and gives its object. Anything else, or more than 2 MiB, is `upstream_protocol`. */
 export function createWholeBodyReader(answer: Pick<Answer, "fail">, onObject: (body: JsonObject) => void): BodyReader {

@@ -2,7 +2,7 @@
 
 import type { Upstream, UpstreamPart, UpstreamRequest } from "../../src/ports/upstream.ts";
 
-export const REQUEST: UpstreamRequest = {
+const REQUEST: UpstreamRequest = {
 	messages: [{ role: "user", content: "Hi" }],
 	sessionId: "6b041a9412dd6be4d314b5e0",
 	model: "fake",

@@ -272,15 +272,17 @@ describe("cancelling", () => {
 		expect(server.requests).toHaveLength(0);
 	});
 
-	test("from within a part drops the rest of what was read", async () => {
-		const texts: string[] = [];
+	test("from within a part drops the rest of what was read, and of the frame", async () => {
+		const whole = `data: ${JSON.stringify({ choices: [{ delta: { reasoning: "a", content: "<think>b</think>c" } }] })}`;
+		server.answerWith([streamHead(), chunk(`${whole}\n\n${whole}\n\ndata: [DONE]\n\n`), { end: "hang" }]);
+		const types: string[] = [];
 		const call = connect().stream(ask("x"), (part) => {
-			texts.push(part.type);
-			call.cancel();
+			types.push(part.type);
+			if (types.length === 2) call.cancel();
 		});
 		await until(() => server.requests[0]?.closedAt !== undefined, "the connection is closed");
 		await Bun.sleep(20);
-		expect(texts).toEqual(["text"]);
+		expect(types).toEqual(["reasoning", "reasoning"]);
 	});
 
 	test("a callback that throws ends its own call only", async () => {

@@ -212,12 +212,8 @@ describe("thinking tags", () => {
 				reasoning += piece;
 			},
 		});
-		const characters = Buffer.from(content, "utf16le");
-		feed(
-			characters,
-			at.map((cut) => Math.floor(cut * content.length) / Math.max(1, content.length)),
-			(piece) => splitter.push(piece.toString("utf16le")),
-		);
+		const ends = [...at.map((cut) => Math.floor(cut * content.length)), content.length].sort((a, b) => a - b);
+		for (const [i, end] of ends.entries()) splitter.push(content.slice(ends[i - 1] ?? 0, end));
 		splitter.end();
 		return { text, reasoning };
 	}
