@@ -5,6 +5,7 @@ import {
 	accessSync,
 	closeSync,
 	constants,
+	existsSync,
 	fsyncSync,
 	mkdirSync,
 	openSync,
@@ -14,7 +15,7 @@ import {
 	rmSync,
 	writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { ConfigError, parseConfigFile, quoteForConfigFile } from "../src/config/load.ts";
 import { PocketError } from "../src/domain/errors.ts";
 
@@ -85,14 +86,12 @@ export function replaceFile(path: string, content: string): void {
 /** Refuses early when a file could not be written: nobody should answer ten questions first. Codes: `not_permitted`. */
 export function requireWritable(path: string): void {
 	let folder = dirname(realPath(path));
-	for (;;) {
-		try {
-			accessSync(folder, constants.W_OK | constants.X_OK);
-			return;
-		} catch (error) {
-			if (errorCode(error) !== "ENOENT" || dirname(folder) === folder) throw notWritable(path, error);
-			folder = dirname(folder);
-		}
+	try {
+		while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+		// The path with a dot is refused for a file, which even root cannot enter.
+		accessSync(join(folder, ".", sep), constants.W_OK | constants.X_OK);
+	} catch (error) {
+		throw notWritable(path, error);
 	}
 }
 

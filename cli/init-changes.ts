@@ -5,7 +5,7 @@ import { OPTIONS } from "../src/config/options.ts";
 import { describeUpstream, parseUpstream } from "../src/config/upstreams.ts";
 import type { EnvChanges } from "./env-file.ts";
 import type { InitOptions, SettingAnswers } from "./init-questions.ts";
-import { entriesOf } from "./model-servers.ts";
+import { entriesOf } from "./show.ts";
 
 export function changesOf(parts: {
 	readonly before: ReadonlyMap<string, string>;

@@ -8,10 +8,11 @@ import { PocketError } from "../src/domain/errors.ts";
 import { emailProblem, normalizeEmail } from "../src/domain/user.ts";
 import { schemaStatus } from "../src/wiring.ts";
 import { askEmail, askName } from "./commands/create-admin.ts";
-import { askModelServers, describeEntries, entriesOf, findLocal } from "./model-servers.ts";
+import { askModelServers, describeEntries, findLocal } from "./model-servers.ts";
 import { hasPasswordFlag, type NewPassword, obtainPassword, PASSWORD_FLAGS, type PasswordOptions } from "./password.ts";
 import { askChoice, askText, askYesNo, canAsk, requireTerminal } from "./prompts.ts";
 import type { Shell } from "./shell.ts";
+import { entriesOf } from "./show.ts";
 
 export type InitOptions = PasswordOptions & {
 	readonly yes?: boolean;

@@ -2,24 +2,13 @@
 // stands in UPSTREAMS; it may hold a key, and is only ever shown through `describeUpstream`.
 
 import { describeUpstream, parseUpstream, type UpstreamSetting } from "../src/config/upstreams.ts";
-import { list, SettingProblem } from "../src/config/values.ts";
+import { SettingProblem } from "../src/config/values.ts";
 import { PocketError } from "../src/domain/errors.ts";
 import { inspectUpstream, probeLocalUpstreams } from "../src/wiring.ts";
 import { askChoice, askChoices, askSecret, askText, askYesNo } from "./prompts.ts";
-import { plain } from "./show.ts";
+import { entryOf, plain } from "./show.ts";
 
 const FLAGS = "--upstream or --no-upstream";
-
-/** The parts of an UPSTREAMS value. */
-export function entriesOf(upstreams: string): readonly string[] {
-	return list.parse(upstreams);
-}
-
-/** A model server as an entry of UPSTREAMS, its key percent-encoded. */
-export function entryOf(setting: UpstreamSetting): string {
-	const shown = describeUpstream(setting);
-	return setting.key === undefined ? shown : shown.replace(":********@", () => `:${encodeURIComponent(setting.key ?? "")}@`);
-}
 
 /** What a look at a model server shows, in a few words: its models, or why there is no answer. Never rejects. */
 export async function look(setting: UpstreamSetting): Promise<{ readonly answers: boolean; readonly words: string }> {

@@ -1,5 +1,7 @@
 // Values as people type them: the way back from what src/config/values.ts reads.
 
+import { describeUpstream, type UpstreamSetting } from "../src/config/upstreams.ts";
+import { list } from "../src/config/values.ts";
 import type { RateLimit } from "../src/ports/limiter.ts";
 
 const DURATIONS = [
@@ -43,4 +45,15 @@ export function showRates(limits: readonly RateLimit[]): string {
 /** Text of strangers, such as the name of a model, without characters that would steer a terminal. */
 export function plain(text: string): string {
 	return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "");
+}
+
+/** The parts of an UPSTREAMS value. */
+export function entriesOf(upstreams: string): readonly string[] {
+	return list.parse(upstreams);
+}
+
+/** A model server as an entry of UPSTREAMS, its key percent-encoded. */
+export function entryOf(setting: UpstreamSetting): string {
+	const shown = describeUpstream(setting);
+	return setting.key === undefined ? shown : shown.replace(":********@", () => `:${encodeURIComponent(setting.key ?? "")}@`);
 }
