@@ -278,10 +278,15 @@ download_program() {
 
 # fetch NAME FILE: one file of the release. An http answer other than 200 is a failure, never a file.
 fetch() {
+	# What was asked for over https is not taken over http, wherever it is sent on to.
+	allowed='=https'
+	case $releases in
+	http://*) allowed='=http,https' ;;
+	esac
 	case $releases in
 	http://* | https://*)
 		if has curl; then
-			curl -fsSL --proto '=http,https' --connect-timeout 20 --retry 2 -o "$2" "$releases/$1" 2>/dev/null
+			curl -fsSL --proto "$allowed" --connect-timeout 20 --speed-limit 1 --speed-time 60 --retry 2 -o "$2" "$releases/$1" 2>/dev/null
 		else
 			wget -q -T 60 -O "$2" "$releases/$1" 2>/dev/null
 		fi

@@ -2,7 +2,18 @@
 // answer of a real model that streams in; and everything is still there after the server was restarted.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	copyFileSync,
+	linkSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readEnvironment } from "../../src/config/environment.ts";
@@ -121,6 +132,7 @@ test("with curl a person signs up, makes a session, and watches a real model's a
 test("after a restart of the server the person, the session and both messages are still there", async () => {
 	await stop();
 	// The clone may go: what was installed stands alone.
+	copyFileSync(join(clone, "install.sh"), join(root, "install.sh"));
 	rmSync(clone, { recursive: true });
 	await start([installed, "serve"], root);
 	const history = await curl([`${api}/chat/sessions/${sessionId}/messages`, "-H", `authorization: Bearer ${token}`]);
@@ -140,6 +152,22 @@ test("after a restart of the server the person, the session and both messages ar
 	await stop();
 }, 120_000);
 
+test("the same program is installed from a release folder too, by install.sh alone", () => {
+	const releases = join(root, "releases");
+	mkdirSync(releases);
+	const names = ["-linux-x64", "-linux-arm64", "-darwin-x64", "-darwin-arm64"].map((machine) => `pocketllm${machine}`);
+	const assets = names.flatMap((name) => [name, `${name}-baseline`, `${name}-musl`, `${name}-musl-baseline`]);
+	for (const asset of assets) linkSync(installed, join(releases, asset));
+	const hash = new Bun.CryptoHasher("sha256").update(readFileSync(installed)).digest("hex");
+	writeFileSync(join(releases, "SHA256SUMS"), assets.map((asset) => `${hash}  ${asset}\n`).join(""));
+	const prefix = join(root, "elsewhere");
+	const { exitCode, stderr } = Bun.spawnSync(["sh", join(root, "install.sh"), "--prefix", prefix], {
+		env: { ...environment(), POCKETLLM_RELEASES: releases },
+	});
+	expect({ exitCode, errors: stderr.toString() }).toEqual({ exitCode: 0, errors: "" });
+	expect(readFileSync(join(prefix, "bin/pocketllm")).equals(readFileSync(installed))).toBe(true);
+}, 60_000);
+
 test("what the server said on the way holds neither prompt, answer, password nor token", () => {
 	const said = serverOutput.join("\n");
 	expect(said).toContain("/api/v1/chat/stream");
@@ -147,6 +175,7 @@ test("what the server said on the way holds neither prompt, answer, password nor
 });
 
 test("nothing but the program, its data and caches came into HOME", () => {
-	expect(existsSync(join(home, ".npm"))).toBe(false);
-	expect(existsSync(join(home, ".bashrc"))).toBe(false);
+	const known = [".bun", ".cache", ".local"];
+	expect(readdirSync(home).filter((name) => !known.includes(name))).toEqual([]);
+	expect(readdirSync(join(home, ".local")).sort()).toEqual(["bin", "share"]);
 });
