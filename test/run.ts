@@ -26,13 +26,16 @@ const STAGES: readonly Stage[] = [
 	{ name: "shell scripts", run: checkScripts },
 	{ name: "dead exports", run: () => check(["bun", "x", "--bun", "knip"]) },
 	{ name: "build", run: () => check(["bun", "run", "build"]) },
-	{ name: "everyday tests", run: (name) => bunTest(name, [], 600_000) },
+	{ name: "everyday tests", run: (name) => bunTest(name, [], 300_000) },
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], "test/install") },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
 	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
 	{ name: "llama", run: (name) => testReal(name, [findLlama]) },
-	{ name: "journey", run: (name) => testWith(name, [findLlama, () => findProgram("curl"), () => findProgram("git")], "test/journey") },
+	{
+		name: "journey",
+		run: (name) => testWith(name, [findLlama, () => findProgram("curl"), () => findProgram("git")], "test/journey", 600_000),
+	},
 ];
 
 process.exitCode = await main(Bun.argv.slice(2)).finally(() => rmSync(scratch, { recursive: true, force: true }));
@@ -69,12 +72,12 @@ function testReal(name: string, needs: readonly (() => Promise<Found>)[]): Promi
 }
 
 /** A suite that runs once everything it needs is there. */
-async function testWith(name: string, needs: readonly (() => Promise<Found>)[], path: string): Promise<Outcome> {
+async function testWith(name: string, needs: readonly (() => Promise<Found>)[], path: string, limitMs = 300_000): Promise<Outcome> {
 	for (const find of needs) {
 		const found = await find();
 		if (!found.ok) return lacking(found.reason);
 	}
-	return bunTest(name, [path], 600_000);
+	return bunTest(name, [path], limitMs);
 }
 
 async function checkScripts(): Promise<Outcome> {
