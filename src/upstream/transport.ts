@@ -1,5 +1,5 @@
-// One HTTP/1.1 exchange with a model server over a socket of our own. Bun's fetch holds at most 256 requests in flight and costs more
-// for each token (see test/bench). What a body means is the adapters' matter; deadlines other than connecting are the caller's.
+// One HTTP/1.1 exchange with a model server over a socket of our own. Bun's fetch holds at most 256 requests in flight and costs
+// a third more for each relayed token. What a body means is the adapters' matter; deadlines other than connecting are the caller's.
 //
 // One connection for each request: a connect costs well under a millisecond where a model answers for seconds, and a kept connection
 // can be closed by the server just as a prompt is written to it, which cannot be told from a prompt that was taken and then dropped.
@@ -58,6 +58,7 @@ const CONNECT_DEADLINE_MS = 2000;
 export function openExchange(target: Target, request: ExchangeRequest, events: ExchangeEvents): Exchange {
 	let socket: Bun.Socket | undefined;
 	let unsent: Uint8Array | undefined = encodeRequest(target, request);
+	let isConnected = false;
 	let isOver = false;
 
 	function close(): void {
@@ -74,6 +75,12 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 		if (isOver) return;
 		close();
 		events.onFailure({ code, evidence });
+	}
+
+	/** Closed by the other side: in the middle of shaking hands (plain HTTP behind an https URL), or of an answer. */
+	function reset(): void {
+		if (isConnected) fail("upstream_reset", "the connection closed before the end of the answer");
+		else fail("upstream_unreachable", "the connection closed before it was secure");
 	}
 
 	/** A defect in a callback ends this exchange, and nothing but this exchange. */
@@ -96,6 +103,7 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 	}
 
 	function connected(): void {
+		isConnected = true;
 		clearTimeout(deadline);
 		write();
 	}
@@ -107,7 +115,7 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 			close();
 			events.onEnd();
 		},
-		onReset: () => fail("upstream_reset", "the connection closed before the end of the answer"),
+		onReset: reset,
 		onMalformed: (reason) => fail("upstream_protocol", reason),
 	});
 
@@ -116,41 +124,46 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 		CONNECT_DEADLINE_MS,
 	);
 
-	Bun.connect({
-		hostname: target.hostname,
-		port: target.port,
-		...(target.secure ? { tls: { rejectUnauthorized: true, ...(target.ca === undefined ? {} : { ca: target.ca }) } } : {}),
-		socket: {
-			open(opened) {
-				if (isOver) return void opened.terminate();
-				socket = opened;
-				if (!target.secure) connected();
+	// In a function of its own, so that what Bun.connect throws at once (a port it does not take) arrives later, like any other failure.
+	async function connect(): Promise<void> {
+		await Bun.connect({
+			hostname: target.hostname,
+			port: target.port,
+			...(target.secure ? { tls: { rejectUnauthorized: true, ...(target.ca === undefined ? {} : { ca: target.ca }) } } : {}),
+			socket: {
+				open(opened) {
+					if (isOver) return void opened.terminate();
+					socket = opened;
+					if (!target.secure) connected();
+				},
+				// Bun tells here what is wrong with the certificate, the host name included, and leaves it to us whether to go on
+				// (oven-sh/bun#33755): not a byte is written before all three say yes.
+				handshake(opened, isDone, problem) {
+					if (isOver) return;
+					if (isDone && problem === null && opened.authorized) return connected();
+					guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
+				},
+				data(_socket, bytes) {
+					guarded(() => parser.push(bytes));
+				},
+				drain: write,
+				end() {
+					guarded(() => parser.close());
+				},
+				close() {
+					guarded(() => parser.close());
+				},
+				error() {
+					guarded(reset);
+				},
+				connectError(_socket, error) {
+					guarded(() => fail("upstream_unreachable", errorName(error)));
+				},
 			},
-			// Bun tells here what is wrong with the certificate, the host name included, and leaves it to us whether to go on
-			// (oven-sh/bun#33755): not a byte is written before all three say yes.
-			handshake(opened, isDone, problem) {
-				if (isOver) return;
-				if (isDone && problem === null && opened.authorized) return connected();
-				guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
-			},
-			data(_socket, bytes) {
-				guarded(() => parser.push(bytes));
-			},
-			drain: write,
-			end() {
-				guarded(() => parser.close());
-			},
-			close() {
-				guarded(() => parser.close());
-			},
-			error() {
-				guarded(() => fail("upstream_reset", "the socket failed"));
-			},
-			connectError(_socket, error) {
-				guarded(() => fail("upstream_unreachable", errorName(error)));
-			},
-		},
-	}).catch((error: unknown) => guarded(() => fail("upstream_unreachable", errorName(error))));
+		});
+	}
+
+	connect().catch((error: unknown) => guarded(() => fail("upstream_unreachable", errorName(error))));
 
 	return { close };
 }

@@ -30,10 +30,14 @@ describe("before the answer", () => {
 		expect(got.milliseconds).toBeLessThan(2000);
 	});
 
-	test("a host name that does not exist is upstream_unreachable", async () => {
-		const got = await collect(connect({ baseUrl: "http://nothing.invalid/v1" }));
-		expect(got.last).toMatchObject(failure("upstream_unreachable"));
-	});
+	test.each(["http://nothing.invalid/v1", "http://127.0.0.1:0/v1"])(
+		"an address nobody can be at (%s) is upstream_unreachable",
+		async (baseUrl) => {
+			const got = await collect(connect({ baseUrl }));
+			expect(got.parts).toHaveLength(1);
+			expect(got.last).toMatchObject(failure("upstream_unreachable"));
+		},
+	);
 
 	test.each([
 		[401, "upstream_auth"],

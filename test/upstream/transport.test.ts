@@ -52,6 +52,21 @@ describe("https", () => {
 		expect(otherHost.requests).toHaveLength(0);
 	});
 
+	test("a server without https is upstream_unreachable", async () => {
+		const plain = startModelServer();
+		const closing = Bun.listen({
+			hostname: "127.0.0.1",
+			port: 0,
+			socket: { data: (socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n") },
+		});
+		for (const { port } of [closing, { port: plain.port }]) {
+			const got = await collect(connect(`https://127.0.0.1:${port}/v1`, { ca }));
+			expect(got.last).toMatchObject({ type: "failure", failure: { code: "upstream_unreachable" } });
+		}
+		plain.stop();
+		closing.stop(true);
+	});
+
 	test("a stream that breaks is a reset here too", async () => {
 		const got = await collect(connect(`https://localhost:${trusted.port}/v1`, { ca }), ask("[reset 2]"));
 		expect(got.last).toMatchObject({ type: "failure", failure: { code: "upstream_reset" } });
