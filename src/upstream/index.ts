@@ -7,7 +7,7 @@ import { createOllamaUpstream } from "./ollama.ts";
 import { createOpenAiUpstream } from "./openai.ts";
 import type { UpstreamSetting } from "./target.ts";
 
-export { type LocalLabel, type LocalPort, type LocalUpstream, probeLocal } from "./probe.ts";
+export { type LocalPort, probeLocal } from "./probe.ts";
 export type { ServerSetting, UpstreamSetting } from "./target.ts";
 
 /**
