@@ -21,6 +21,8 @@ export type Shell = {
 	readonly give: (data: { readonly text: string; readonly json: unknown }) => void;
 	/** A remark for the person, to standard error. `--quiet` silences it. */
 	readonly say: (line: string) => void;
+	/** What standard error is, for the log of a server. */
+	readonly terminal: { readonly isTerminal: boolean; readonly color: boolean };
 	/** The settings in force. Rejects with a ConfigError that holds every problem. */
 	readonly settings: (flags?: Flags) => Promise<LoadedConfig>;
 };
@@ -38,6 +40,7 @@ export function createShell(options: GlobalOptions): Shell {
 		say: (line) => {
 			if (!quiet) process.stderr.write(`${line}\n`);
 		},
+		terminal: { isTerminal: process.stderr.isTTY === true, color: process.stderr.isTTY === true && options.color !== false },
 		settings: async (flags = {}) => {
 			const { loadConfig } = await import("../src/config/load.ts");
 			const { readEnvironment } = await import("../src/config/environment.ts");

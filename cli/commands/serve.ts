@@ -1,5 +1,6 @@
 // `pocketllm serve`: the server in the foreground, from the first line to the last signal.
 
+import { readEnvironment } from "../../src/config/environment.ts";
 import { serve as startServer } from "../../src/wiring.ts";
 import { EXIT } from "../exit.ts";
 import type { Shell } from "../shell.ts";
@@ -28,7 +29,12 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 	};
 	process.on("SIGTERM", onSignal);
 	process.on("SIGINT", onSignal);
-	const running = await startServer(loaded, { migrate: options.migrate === true, demo: options.demo === true, print: shell.say });
+	const running = await startServer(loaded, {
+		migrate: options.migrate === true,
+		demo: options.demo === true,
+		print: shell.say,
+		terminal: shell.terminal,
+	});
 	await Promise.race([asked.promise, running.stopped]);
 	if (signals > 0) {
 		shell.say("Stopping; running answers get a moment to end. A second signal stops at once.");

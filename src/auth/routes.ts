@@ -8,11 +8,22 @@ import { exchangeOf, findPrincipal, principalOf } from "../http/exchange.ts";
 import { userJson } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
 import type { Limiter } from "../ports/limiter.ts";
+import type { Person } from "./accounts.ts";
 import * as schema from "./schema.ts";
 import { hashSecret } from "./secrets.ts";
-import type { AuthService, Grant, Person } from "./service.ts";
+import type { AuthService, Grant } from "./service.ts";
 
-const EXAMPLE_USER = { id: "6b041e0141cb1347a28169c6", email: "carol@example.com", name: "Carol", full_name: "Carol", avatar_url: null, avatar: null, is_admin: false, createdAt: "2026-11-23T10:46:03.228Z", updatedAt: "2026-11-23T10:46:03.228Z" };
+const EXAMPLE_USER = {
+	id: "6b041e0141cb1347a28169c6",
+	email: "carol@example.com",
+	name: "Carol",
+	full_name: "Carol",
+	avatar_url: null,
+	avatar: null,
+	is_admin: false,
+	createdAt: "2026-11-23T10:46:03.228Z",
+	updatedAt: "2026-11-23T10:46:03.228Z",
+};
 const EXAMPLE_GRANT = { token: "eyJhbGciOiJIUzI1NiIs…", expiresIn: 3600, user: EXAMPLE_USER, refreshToken: "q3hX…" };
 const CREDENTIALS = { email: "carol@example.com", password: "correct horse battery" };
 
@@ -25,9 +36,11 @@ function personOf(body: { email: string; password: string; name?: string | null;
 }
 
 export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limiter }) {
-	const countByAddress = (request: Request, name: "login" | "signup") => countRequest(limiter, request, name, `address:${exchangeOf(request).address}`);
+	const countByAddress = (request: Request, name: "login" | "signup") =>
+		countRequest(limiter, request, name, `address:${exchangeOf(request).address}`);
 	/** The account is counted by a hash of what was typed, existing or not. */
-	const countByAccount = (request: Request, email: string) => countRequest(limiter, request, "login", `account:${hashSecret(normalizeEmail(email))}`);
+	const countByAccount = (request: Request, email: string) =>
+		countRequest(limiter, request, "login", `account:${hashSecret(normalizeEmail(email))}`);
 
 	return new Elysia({ prefix: "/auth" })
 		.post(
@@ -38,7 +51,24 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.signupBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Make an account", body: { ...CREDENTIALS, name: "Carol" }, answers: { 200: { description: "The account and its first tokens", example: EXAMPLE_GRANT } }, errors: ["signup_closed", "email_taken", "weak_password", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "busy", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Make an account",
+					body: { ...CREDENTIALS, name: "Carol" },
+					answers: { 200: { description: "The account and its first tokens", example: EXAMPLE_GRANT } },
+					errors: [
+						"signup_closed",
+						"email_taken",
+						"weak_password",
+						"validation_failed",
+						"bad_json",
+						"unsupported_media_type",
+						"body_too_large",
+						"busy",
+						"store_full",
+					],
+				}),
 			},
 		)
 		.post(
@@ -50,11 +80,32 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.loginBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Sign in", body: CREDENTIALS, answers: { 200: { description: "A new login", example: EXAMPLE_GRANT } }, errors: ["invalid_credentials", "account_disabled", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "busy", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Sign in",
+					body: CREDENTIALS,
+					answers: { 200: { description: "A new login", example: EXAMPLE_GRANT } },
+					errors: [
+						"invalid_credentials",
+						"account_disabled",
+						"validation_failed",
+						"bad_json",
+						"unsupported_media_type",
+						"body_too_large",
+						"busy",
+						"store_full",
+					],
+				}),
 			},
 		)
 		.get("/me", ({ request }) => ({ user: userJson(principalOf(request).user) }), {
-			detail: describe({ access: "user", tag: "Accounts", summary: "Who am I", answers: { 200: { description: "The signed-in person", example: { user: EXAMPLE_USER } } } }),
+			detail: describe({
+				access: "user",
+				tag: "Accounts",
+				summary: "Who am I",
+				answers: { 200: { description: "The signed-in person", example: { user: EXAMPLE_USER } } },
+			}),
 		})
 		.post(
 			"/refresh",
@@ -64,7 +115,26 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.refreshBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Get a fresh access token", description: "With a valid bearer token and no body: a new access token of the same login. With a refresh token and no bearer token: a new pair; refresh tokens are good once, and the use of a spent one ends the login.", body: { refreshToken: "q3hX…" }, answers: { 200: { description: "Fresh tokens", example: EXAMPLE_GRANT } }, errors: ["unauthenticated", "invalid_token", "invalid_refresh_token", "account_disabled", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Get a fresh access token",
+					description:
+						"With a valid bearer token and no body: a new access token of the same login. With a refresh token and no bearer token: a new pair; refresh tokens are good once, and the use of a spent one ends the login.",
+					body: { refreshToken: "q3hX…" },
+					answers: { 200: { description: "Fresh tokens", example: EXAMPLE_GRANT } },
+					errors: [
+						"unauthenticated",
+						"invalid_token",
+						"invalid_refresh_token",
+						"account_disabled",
+						"validation_failed",
+						"bad_json",
+						"unsupported_media_type",
+						"body_too_large",
+						"store_full",
+					],
+				}),
 			},
 		)
 		.post(
@@ -77,7 +147,14 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.logoutBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Sign out", description: "Always 204. This login's access and refresh tokens are refused from then on.", answers: { 204: { description: "Signed out" } }, errors: ["bad_json", "unsupported_media_type", "body_too_large", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Sign out",
+					description: "Always 204. This login's access and refresh tokens are refused from then on.",
+					answers: { 204: { description: "Signed out" } },
+					errors: ["bad_json", "unsupported_media_type", "body_too_large", "store_full"],
+				}),
 			},
 		)
 		.post(
@@ -88,7 +165,31 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.setupBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Make the first administrator", description: "With the one-time token that `serve` prints while there is no administrator.", body: { token: "mXv…", ...CREDENTIALS, name: "Carol" }, answers: { 200: { description: "The administrator and the first tokens", example: { ...EXAMPLE_GRANT, user: { ...EXAMPLE_USER, is_admin: true } } } }, errors: ["invalid_setup_token", "setup_done", "email_taken", "weak_password", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "busy", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Make the first administrator",
+					description: "With the one-time token that `serve` prints while there is no administrator.",
+					body: { token: "mXv…", ...CREDENTIALS, name: "Carol" },
+					answers: {
+						200: {
+							description: "The administrator and the first tokens",
+							example: { ...EXAMPLE_GRANT, user: { ...EXAMPLE_USER, is_admin: true } },
+						},
+					},
+					errors: [
+						"invalid_setup_token",
+						"setup_done",
+						"email_taken",
+						"weak_password",
+						"validation_failed",
+						"bad_json",
+						"unsupported_media_type",
+						"body_too_large",
+						"busy",
+						"store_full",
+					],
+				}),
 			},
 		)
 		.post(
@@ -102,7 +203,17 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.resetBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Ask for a password reset", description: "Always 202, whether there is such an account or not. There is no mailer: an administrator passes the link on.", body: { email: CREDENTIALS.email }, answers: { 202: { description: "Noted", example: { detail: "If there is such an account, its administrator can pass on a reset link." } } }, errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Ask for a password reset",
+					description: "Always 202, whether there is such an account or not. There is no mailer: an administrator passes the link on.",
+					body: { email: CREDENTIALS.email },
+					answers: {
+						202: { description: "Noted", example: { detail: "If there is such an account, its administrator can pass on a reset link." } },
+					},
+					errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"],
+				}),
 			},
 		)
 		.post(
@@ -114,7 +225,23 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			},
 			{
 				body: schema.resetConfirmBody,
-				detail: describe({ access: "anonymous", tag: "Accounts", summary: "Set a new password with a reset token", body: { token: "k9f…", newPassword: "correct horse battery" }, answers: { 204: { description: "The password is set; every login of this person has ended" } }, errors: ["invalid_reset_token", "weak_password", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "busy", "store_full"] }),
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Set a new password with a reset token",
+					body: { token: "k9f…", newPassword: "correct horse battery" },
+					answers: { 204: { description: "The password is set; every login of this person has ended" } },
+					errors: [
+						"invalid_reset_token",
+						"weak_password",
+						"validation_failed",
+						"bad_json",
+						"unsupported_media_type",
+						"body_too_large",
+						"busy",
+						"store_full",
+					],
+				}),
 			},
 		);
 }
@@ -126,13 +253,30 @@ export function passwordRoutes({ auth, limiter }: { auth: AuthService; limiter: 
 		async ({ body, request, set }) => {
 			const principal = principalOf(request);
 			await countRequest(limiter, request, "login", `account:${hashSecret(principal.user.email)}`);
-			if (body.currentPassword === body.newPassword) throw new PocketError("weak_password", { sentence: "The new password is the old one." });
+			if (body.currentPassword === body.newPassword)
+				throw new PocketError("weak_password", { sentence: "The new password is the old one." });
 			await auth.changePassword(principal, body.currentPassword, body.newPassword);
 			set.status = 204;
 		},
 		{
 			body: schema.changePasswordBody,
-			detail: describe({ access: "user", tag: "Accounts", summary: "Change one's password", body: { currentPassword: "old", newPassword: "correct horse battery" }, answers: { 204: { description: "Changed; every other login of this person has ended" } }, errors: ["wrong_password", "weak_password", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "busy", "store_full"] }),
+			detail: describe({
+				access: "user",
+				tag: "Accounts",
+				summary: "Change one's password",
+				body: { currentPassword: "old", newPassword: "correct horse battery" },
+				answers: { 204: { description: "Changed; every other login of this person has ended" } },
+				errors: [
+					"wrong_password",
+					"weak_password",
+					"validation_failed",
+					"bad_json",
+					"unsupported_media_type",
+					"body_too_large",
+					"busy",
+					"store_full",
+				],
+			}),
 		},
 	);
 }

@@ -5,10 +5,16 @@ import { PASSWORD_MAX_LENGTH } from "./passwords.ts";
 
 const email = t.String({ minLength: 3, maxLength: 254, expects: "an e-mail address" });
 /** Typed passwords are judged by the service; here only their size counts. In UTF-16 units, so twice the characters. */
-const password = t.String({ minLength: 1, maxLength: 2 * PASSWORD_MAX_LENGTH, expects: `a password of at most ${PASSWORD_MAX_LENGTH} characters` });
+const password = t.String({
+	minLength: 1,
+	maxLength: 2 * PASSWORD_MAX_LENGTH,
+	expects: `a password of at most ${PASSWORD_MAX_LENGTH} characters`,
+});
 const name = t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "a text of at most 200 characters" }));
 const avatarUrl = t.Optional(
-	t.Union([t.Null(), t.String({ maxLength: 2048, pattern: "^(https?://[^\\s]+)?$" })], { expects: "an http or https URL of at most 2048 characters" }),
+	t.Union([t.Null(), t.String({ maxLength: 2048, pattern: "^(https?://[^\\s]+)?$" })], {
+		expects: "an http or https URL of at most 2048 characters",
+	}),
 );
 const secret = t.String({ minLength: 1, maxLength: 512, expects: "a token" });
 

@@ -3,10 +3,11 @@
 import { PocketError } from "../domain/errors.ts";
 import type { Id } from "../domain/id.ts";
 import type { Login } from "../domain/login.ts";
-import { emailProblem, normalizeEmail, type User } from "../domain/user.ts";
+import { normalizeEmail, type User } from "../domain/user.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { LoginStore, UserStore } from "../ports/store.ts";
+import { createAccountMaker, type Person } from "./accounts.ts";
 import type { Passwords } from "./passwords.ts";
 import { hashSecret, newSecret, successorOf } from "./secrets.ts";
 import type { SetupGate } from "./setup.ts";
@@ -35,8 +36,6 @@ export type AuthDependencies = {
 	readonly policy: AuthPolicy;
 };
 
-export type Person = { readonly email: string; readonly password: string; readonly name?: string | null; readonly avatarUrl?: string | null };
-
 /** An access token with its life in seconds, the person, and for a new login its refresh token. */
 export type Grant = { readonly token: string; readonly expiresIn: number; readonly user: User; readonly refreshToken?: string };
 
@@ -47,31 +46,7 @@ export type AuthService = ReturnType<typeof createAuthService>;
 const RESET_LIFETIME_MS = 60 * 60 * 1000;
 
 export function createAuthService({ store, mint, passwords, setup, clock, log, policy }: AuthDependencies) {
-	/** A new account's record. Codes: `validation_failed`, `weak_password`, `busy`. */
-	const prepareUser = async (person: Person, isAdmin: boolean): Promise<User> => {
-		const email = normalizeEmail(person.email);
-		const badEmail = emailProblem(email);
-		if (badEmail !== undefined) throw new PocketError("validation_failed", { sentence: badEmail, fields: [{ path: "body.email", message: badEmail }] });
-		requireGoodPassword(person.password, "body.password");
-		const now = clock.now();
-		return {
-			id: clock.newId(),
-			email,
-			fullName: person.name?.trim() || null,
-			avatarUrl: person.avatarUrl ?? null,
-			passwordHash: await passwords.hash(person.password),
-			isAdmin,
-			disabled: false,
-			createdAt: now,
-			updatedAt: now,
-		};
-	};
-
-	const requireGoodPassword = (password: string, path: string): void => {
-		const problem = passwords.problem(password);
-		if (problem === undefined) return;
-		throw new PocketError("weak_password", { sentence: `The password ${problem}.`, fields: [{ path, message: problem }] });
-	};
+	const { prepareUser, requireGoodPassword, createUser, lockOutPublishedAccount } = createAccountMaker({ store, passwords, clock });
 
 	/** Opens a login and gives its first pair of tokens. */
 	const openLogin = async (user: User): Promise<Grant> => {
@@ -99,7 +74,8 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 
 	/** Whether a login's person may go on. Codes: `invalid_token`, `account_disabled`. */
 	const requireGoodLogin = (found: { login: Login; user: User } | undefined): { login: Login; user: User } => {
-		if (found === undefined || found.login.revokedAt !== null || found.login.expiresAt <= clock.now()) throw new PocketError("invalid_token");
+		if (found === undefined || found.login.revokedAt !== null || found.login.expiresAt <= clock.now())
+			throw new PocketError("invalid_token");
 		if (found.user.disabled) throw new PocketError("account_disabled");
 		return found;
 	};
@@ -132,6 +108,15 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 			const { login, user } = requireGoodLogin(await store.findLogin(claims.loginId));
 			if (user.id !== claims.userId) throw new PocketError("invalid_token");
 			return { user, loginId: login.id, loginExpiresAt: login.expiresAt };
+		},
+
+		createUser,
+		lockOutPublishedAccount,
+
+		/** Whether what was begun with a login may go on. */
+		isLoginGood: async (loginId: Id): Promise<boolean> => {
+			const found = await store.findLogin(loginId);
+			return found !== undefined && found.login.revokedAt === null && !found.user.disabled;
 		},
 
 		/** A fresh access token of the same login. */
@@ -183,7 +168,10 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 			if (user === undefined || user.disabled) return;
 			const token = newSecret();
 			await store.createResetToken(hashSecret(token), user.id, clock.now() + RESET_LIFETIME_MS);
-			log.warn({ user: user.id, resetLink: `${policy.publicUrl()}/reset#${token}` }, "a password reset was asked for; pass this link on to its owner (good for one hour)");
+			log.warn(
+				{ user: user.id, resetLink: `${policy.publicUrl()}/reset#${token}` },
+				"a password reset was asked for; pass this link on to its owner (good for one hour)",
+			);
 		},
 
 		/** Sets a new password with a reset token, once, and ends every login of that person. Codes: `invalid_reset_token`, `weak_password`. */
@@ -198,28 +186,6 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 			requireGoodPassword(newPassword, "body.newPassword");
 			await store.updateUser(user.id, { passwordHash: await passwords.hash(newPassword) }, clock.now());
 			await store.revokeLogins(user.id, clock.now(), loginId);
-		},
-
-		/** An account made by an administrator. Codes: `email_taken`, `weak_password`, `validation_failed`, `busy`. */
-		createUser: async (person: Person): Promise<User> => {
-			if ((await store.findUserByEmail(normalizeEmail(person.email))) !== undefined) throw new PocketError("email_taken");
-			const user = await prepareUser(person, false);
-			await store.createUser(user);
-			return user;
-		},
-
-		/** An administrator made on the shell: a new account, or the rights for one that is there. Codes: `email_taken` unless `promote`, `weak_password`, … */
-		createAdmin: async (person: Omit<Person, "password"> & { readonly password: string | null }, promote: boolean): Promise<{ user: User; outcome: "created" | "promoted" | "unchanged" }> => {
-			const known = await store.findUserByEmail(normalizeEmail(person.email));
-			if (known !== undefined) {
-				if (!promote) throw new PocketError("email_taken", { sentence: "There is an account with this address already; --promote makes it an administrator." });
-				if (known.isAdmin) return { user: known, outcome: "unchanged" };
-				return { user: await store.setAdmin(known.id, true, clock.now()), outcome: "promoted" };
-			}
-			if (person.password === null) throw new PocketError("user_not_found", { sentence: "There is no account with this address; leave --promote out to make one." });
-			const user = await prepareUser({ ...person, password: person.password }, true);
-			await store.createUser(user);
-			return { user, outcome: "created" };
 		},
 	};
 }

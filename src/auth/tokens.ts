@@ -4,7 +4,7 @@
 import { jwt } from "@elysiajs/jwt";
 import { Elysia } from "elysia";
 import { decodeProtectedHeader } from "jose";
-import { parseId, type Id } from "../domain/id.ts";
+import { type Id, parseId } from "../domain/id.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KeyRing, SigningKey } from "../ports/keys.ts";
 
@@ -84,7 +84,6 @@ function keyOf(token: string, ring: KeyRing, now: number): SigningKey | undefine
 
 function createSigner(key: SigningKey) {
 	// The plugin is one key per instance; its decorator is all that is needed of it here.
-	return new Elysia().use(
-		jwt({ name: "signer", secret: key.secret, kid: key.kid, alg: "HS256", typ: TYPE, iss: ISSUER, aud: AUDIENCE }),
-	).decorator.signer;
+	return new Elysia().use(jwt({ name: "signer", secret: key.secret, kid: key.kid, alg: "HS256", typ: TYPE, iss: ISSUER, aud: AUDIENCE }))
+		.decorator.signer;
 }

@@ -149,7 +149,8 @@ export function createEngine({ store, router, queue, clock, log, policy, isLogin
 		if (job === undefined) return;
 		const deadline = clock.elapsed() + FOLLOWER_GRACE_MS;
 		while (job.generation.followers() > 0 && !job.generation.isOver()) {
-			if (clock.elapsed() >= deadline) throw new PocketError("generation_in_progress", { extra: { generationId: job.generation.facts.id } });
+			if (clock.elapsed() >= deadline)
+				throw new PocketError("generation_in_progress", { extra: { generationId: job.generation.facts.id } });
 			await Bun.sleep(TICK_MS / 2);
 		}
 		stop(job.generation.facts.id, "replaced");
@@ -158,10 +159,37 @@ export function createEngine({ store, router, queue, clock, log, policy, isLogin
 
 	const newTurn = ({ session, user, prompt, clientMessageId }: TurnRequest, model: string | null): Turn => {
 		const now = clock.now();
-		const base = { sessionId: session.id, userId: user.id, createdAt: now, errorCode: null, reasoning: null, finishReason: null, usage: null, timings: null };
+		const base = {
+			sessionId: session.id,
+			userId: user.id,
+			createdAt: now,
+			errorCode: null,
+			reasoning: null,
+			finishReason: null,
+			usage: null,
+			timings: null,
+		};
 		const generationId = clock.newId();
-		const userMessage: Message = { ...base, id: clock.newId(), role: "user", content: prompt, status: "sent", model: null, generationId, clientMessageId };
-		const answer: Message = { ...base, id: clock.newId(), role: "assistant", content: "", status: "streaming", model, generationId, clientMessageId: null };
+		const userMessage: Message = {
+			...base,
+			id: clock.newId(),
+			role: "user",
+			content: prompt,
+			status: "sent",
+			model: null,
+			generationId,
+			clientMessageId,
+		};
+		const answer: Message = {
+			...base,
+			id: clock.newId(),
+			role: "assistant",
+			content: "",
+			status: "streaming",
+			model,
+			generationId,
+			clientMessageId: null,
+		};
 		return { userMessage, answer };
 	};
 
@@ -261,15 +289,18 @@ export function createEngine({ store, router, queue, clock, log, policy, isLogin
 			generation.become("streaming");
 		}
 		generation.add(part.type === "text" ? "token" : "reasoning", part.text);
-		if (generation.bytes() > policy.maxAnswerBytes) settle(job, { state: "interrupted", code: "limit_reached", finishReason: null, usage: null });
+		if (generation.bytes() > policy.maxAnswerBytes)
+			settle(job, { state: "interrupted", code: "limit_reached", finishReason: null, usage: null });
 	};
 
 	const fail = (job: Job, failure: UpstreamFailure): void => {
 		const { generation, upstream } = job;
 		if (upstream !== undefined) router.report(upstream, failure.code);
 		log.warn({ generation: generation.facts.id, upstream, code: failure.code }, "a model server failed");
-		if (failure.evidence !== undefined) log.debug({ generation: generation.facts.id, evidence: failure.evidence }, "what the model server said");
-		if (generation.state() === "streaming") return settle(job, { state: "interrupted", code: failure.code, finishReason: null, usage: null });
+		if (failure.evidence !== undefined)
+			log.debug({ generation: generation.facts.id, evidence: failure.evidence }, "what the model server said");
+		if (generation.state() === "streaming")
+			return settle(job, { state: "interrupted", code: failure.code, finishReason: null, usage: null });
 		if (failure.code === "context_too_long") {
 			const shorter = halveContext(job.context);
 			if (shorter !== undefined) {
@@ -311,7 +342,9 @@ export function createEngine({ store, router, queue, clock, log, policy, isLogin
 		job.call?.cancel();
 		queue.leave(job.ticket);
 		// The store retries for seconds by itself; nobody waits for this but the readers of this generation.
-		storeEnd(job, outcome).catch((error: unknown) => log.error({ generation: generation.facts.id, err: error }, "the end of an answer was not told"));
+		storeEnd(job, outcome).catch((error: unknown) =>
+			log.error({ generation: generation.facts.id, err: error }, "the end of an answer was not told"),
+		);
 	};
 
 	const storeEnd = async (job: Job, outcome: Outcome): Promise<void> => {
@@ -396,12 +429,14 @@ export function createEngine({ store, router, queue, clock, log, policy, isLogin
 		if (job.sentAt !== undefined) {
 			const deadline = generation.state() === "sending" ? policy.firstTokenTimeout : policy.idleTimeout;
 			const since = generation.state() === "sending" ? job.sentAt : job.lastPartAt;
-			if (now - job.sentAt >= policy.totalTimeout) return settle(job, { state: "interrupted", code: "limit_reached", finishReason: null, usage: null });
+			if (now - job.sentAt >= policy.totalTimeout)
+				return settle(job, { state: "interrupted", code: "limit_reached", finishReason: null, usage: null });
 			if (now - since >= deadline) return fail(job, { code: "upstream_timeout" });
 		}
 		const orphaned = generation.orphanedFor();
 		if (orphaned >= policy.orphanTimeout) return void stop(generation.facts.id, "orphaned");
-		if (orphaned >= policy.yieldTimeout && (job.sentAt === undefined || queue.isWantedByOthers(job.ticket))) return void stop(generation.facts.id, "yielded");
+		if (orphaned >= policy.yieldTimeout && (job.sentAt === undefined || queue.isWantedByOthers(job.ticket)))
+			return void stop(generation.facts.id, "yielded");
 		if (generation.quietFor() >= policy.heartbeatInterval) generation.ping();
 		if (now - job.checkedLoginAt >= LOGIN_CHECK_MS) {
 			job.checkedLoginAt = now;
@@ -431,7 +466,9 @@ export function createEngine({ store, router, queue, clock, log, policy, isLogin
 			parts.push({ messageId: generation.facts.answerId, ...generation.text() });
 		}
 		if (parts.length === 0) return;
-		store.saveProgress(parts).catch((error: unknown) => log.warn({ err: error }, "the answers so far could not be stored; the next second tries again"));
+		store
+			.saveProgress(parts)
+			.catch((error: unknown) => log.warn({ err: error }, "the answers so far could not be stored; the next second tries again"));
 	};
 
 	const ticker = createTicker(TICK_MS, tick, (error) => log.error({ err: error }, "the engine's timer failed"));
@@ -489,5 +526,11 @@ function failed(code: ErrorCode): Outcome {
 
 /** Whether another model server may do what this one did not. */
 function isWorthAnotherTry({ code }: UpstreamFailure): boolean {
-	return code === "upstream_unreachable" || code === "upstream_busy" || code === "upstream_error" || code === "upstream_reset" || code === "upstream_protocol";
+	return (
+		code === "upstream_unreachable" ||
+		code === "upstream_busy" ||
+		code === "upstream_error" ||
+		code === "upstream_reset" ||
+		code === "upstream_protocol"
+	);
 }

@@ -37,7 +37,13 @@ export type LastEvent = EndEvent | ErrorEvent;
 
 export function createGeneration(facts: GenerationFacts, elapsed: () => number) {
 	let state: GenerationState = "queued";
-	const start: StartEvent = { type: "start", messageId: facts.answerId, userMessageId: facts.userMessageId, generationId: facts.id, model: facts.model };
+	const start: StartEvent = {
+		type: "start",
+		messageId: facts.answerId,
+		userMessageId: facts.userMessageId,
+		generationId: facts.id,
+		model: facts.model,
+	};
 	/** Tokens and reasoning in order; the one at index n has the sequence number n + 1. */
 	const parts: TokenEvent[] = [];
 	let queued: QueuedEvent | undefined;

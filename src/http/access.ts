@@ -20,7 +20,10 @@ export function routeKey(method: string, route: string): string {
 }
 
 export function createAccessTable(): AccessTable {
-	const rows = new Map<string, { method: string; path: string; access: Access | undefined; largeBody: boolean; segments: readonly string[] }>();
+	const rows = new Map<
+		string,
+		{ method: string; path: string; access: Access | undefined; largeBody: boolean; segments: readonly string[] }
+	>();
 	return {
 		accessOf: (method, route) => rows.get(routeKey(method, route))?.access,
 		takesLargeBody: (method, route) => rows.get(routeKey(method, route))?.largeBody === true,

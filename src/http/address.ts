@@ -19,7 +19,8 @@ export function createAddressReader(trusted: readonly string[], onUntrusted: (pe
 		networks.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
 	}
 	let warned = false;
-	const isTrusted = (address: string) => (isIPv4(address) ? networks.check(address, "ipv4") : isIPv6(address) && networks.check(address, "ipv6"));
+	const isTrusted = (address: string) =>
+		isIPv4(address) ? networks.check(address, "ipv4") : isIPv6(address) && networks.check(address, "ipv6");
 	return {
 		read: (peer, forwardedFor) => {
 			let caller = plain(peer);

@@ -25,7 +25,16 @@ export type RouteDescription = {
 const COMMON: Readonly<Record<Access, readonly ErrorCode[]>> = {
 	anonymous: ["bad_request", "rate_limited", "internal", "store_unavailable"],
 	user: ["bad_request", "unauthenticated", "invalid_token", "account_disabled", "rate_limited", "internal", "store_unavailable"],
-	admin: ["bad_request", "unauthenticated", "invalid_token", "account_disabled", "forbidden", "rate_limited", "internal", "store_unavailable"],
+	admin: [
+		"bad_request",
+		"unauthenticated",
+		"invalid_token",
+		"account_disabled",
+		"forbidden",
+		"rate_limited",
+		"internal",
+		"store_unavailable",
+	],
 };
 
 type Answer = {

@@ -5,12 +5,12 @@ import { Elysia, NotFoundError, ParseError, ValidationError } from "elysia";
 import { type FieldProblem, PocketError } from "../domain/errors.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
+import type { AccessTable } from "./access.ts";
 import { CHAT_BODY, readJsonBody, SMALL_BODY } from "./body.ts";
 import type { Access } from "./describe.ts";
 import { exchangeOf, findPrincipal, type Principal, principalOf } from "./exchange.ts";
 import { countRequest } from "./limits.ts";
 import { asPocketError, problemResponse } from "./problem.ts";
-import type { AccessTable } from "./access.ts";
 
 export type DialectOptions = {
 	/** Who a bearer token belongs to. Codes: `invalid_token`, `account_disabled`. */

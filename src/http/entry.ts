@@ -67,7 +67,8 @@ export function createEntry(options: EntryOptions): Entry {
 
 async function answer(request: Request, exchange: Exchange, { handle, log }: EntryOptions): Promise<Response> {
 	try {
-		if (!HOST.test(request.headers.get("host") ?? "")) throw new PocketError("bad_request", { sentence: "The Host field is missing or malformed." });
+		if (!HOST.test(request.headers.get("host") ?? ""))
+			throw new PocketError("bad_request", { sentence: "The Host field is missing or malformed." });
 		return await handle(request);
 	} catch (error) {
 		const problem = asPocketError(error);
@@ -97,5 +98,8 @@ function noteOrigin(request: Request, { allowedOrigins, log }: EntryOptions, ref
 	if (origin === null || allowedOrigins.includes(origin) || refused.has(origin) || refused.size >= 100) return;
 	if (URL.canParse(origin) && new URL(origin).host === request.headers.get("host")) return;
 	refused.add(origin);
-	log.warn({ origin: origin.slice(0, 200) }, "a web page of another origin called and is not let in; add it to ALLOWED_ORIGINS if it should be");
+	log.warn(
+		{ origin: origin.slice(0, 200) },
+		"a web page of another origin called and is not let in; add it to ALLOWED_ORIGINS if it should be",
+	);
 }

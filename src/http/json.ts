@@ -1,9 +1,9 @@
 // How people, sessions and messages look on the wire. Kept names: both spellings of a member stand side by side, because the
 // existing client and the old answers mix them.
 
-import { displayName, type User } from "../domain/user.ts";
-import { clip, DEFAULT_TITLE, PREVIEW_LENGTH, type Session } from "../domain/session.ts";
 import type { Message } from "../domain/message.ts";
+import { clip, DEFAULT_TITLE, PREVIEW_LENGTH, type Session } from "../domain/session.ts";
+import { displayName, type User } from "../domain/user.ts";
 import type { UpstreamReport } from "../ports/upstream.ts";
 
 /** ISO 8601 in UTC with `Z` and milliseconds. */

@@ -7,8 +7,30 @@ import { messageJson, sessionJson } from "../http/json.ts";
 import * as schema from "./schema.ts";
 import type { SessionService } from "./service.ts";
 
-const EXAMPLE_SESSION = { id: "6b041e0241cb1347a28169c8", userId: "6b041e0141cb1347a28169c6", title: "Greetings", createdAt: "2026-11-23T10:46:03.228Z", updatedAt: "2026-11-23T10:46:03.409Z", lastMessageAt: "2026-11-23T10:46:03.409Z", lastMessage: "Hello! How can I help?", metadata: {}, messageCount: 2, model: null, systemPrompt: null };
-const EXAMPLE_MESSAGE = { id: "6b041e0241cb1347a28169ca", sessionId: EXAMPLE_SESSION.id, session_id: EXAMPLE_SESSION.id, user_id: EXAMPLE_SESSION.userId, role: "user", content: "Say hello", timestamp: "2026-11-23T10:46:03.228Z", created_at: "2026-11-23T10:46:03.228Z", status: "sent" };
+const EXAMPLE_SESSION = {
+	id: "6b041e0241cb1347a28169c8",
+	userId: "6b041e0141cb1347a28169c6",
+	title: "Greetings",
+	createdAt: "2026-11-23T10:46:03.228Z",
+	updatedAt: "2026-11-23T10:46:03.409Z",
+	lastMessageAt: "2026-11-23T10:46:03.409Z",
+	lastMessage: "Hello! How can I help?",
+	metadata: {},
+	messageCount: 2,
+	model: null,
+	systemPrompt: null,
+};
+const EXAMPLE_MESSAGE = {
+	id: "6b041e0241cb1347a28169ca",
+	sessionId: EXAMPLE_SESSION.id,
+	session_id: EXAMPLE_SESSION.id,
+	user_id: EXAMPLE_SESSION.userId,
+	role: "user",
+	content: "Say hello",
+	timestamp: "2026-11-23T10:46:03.228Z",
+	created_at: "2026-11-23T10:46:03.228Z",
+	status: "sent",
+};
 const BODY_ERRORS = ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"] as const;
 const ID_ERRORS = ["invalid_id", "session_not_found"] as const;
 
@@ -31,7 +53,15 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 			},
 			{
 				query: schema.sessionListQuery,
-				detail: describe({ access: "user", tag: "Sessions", summary: "List one's sessions", answers: { 200: { description: "A page of sessions", example: { data: [EXAMPLE_SESSION], total: 1, page: 1, limit: 20, hasMore: false } } }, errors: ["validation_failed"] }),
+				detail: describe({
+					access: "user",
+					tag: "Sessions",
+					summary: "List one's sessions",
+					answers: {
+						200: { description: "A page of sessions", example: { data: [EXAMPLE_SESSION], total: 1, page: 1, limit: 20, hasMore: false } },
+					},
+					errors: ["validation_failed"],
+				}),
 			},
 		)
 		.post(
@@ -43,15 +73,39 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 			},
 			{
 				body: schema.newSessionBody,
-				detail: describe({ access: "user", largeBody: true, tag: "Sessions", summary: "Begin a session", body: { title: "Greetings" }, answers: { 201: { description: "The session", example: { ...EXAMPLE_SESSION, lastMessage: null, lastMessageAt: null, messageCount: 0 } } }, errors: BODY_ERRORS }),
+				detail: describe({
+					access: "user",
+					largeBody: true,
+					tag: "Sessions",
+					summary: "Begin a session",
+					body: { title: "Greetings" },
+					answers: {
+						201: { description: "The session", example: { ...EXAMPLE_SESSION, lastMessage: null, lastMessageAt: null, messageCount: 0 } },
+					},
+					errors: BODY_ERRORS,
+				}),
 			},
 		)
 		.get("/:id", async ({ params, request }) => sessionJson(await sessions.findSession(userIdOf(request), params.id)), {
-			detail: describe({ access: "user", tag: "Sessions", summary: "One session", answers: { 200: { description: "The session", example: EXAMPLE_SESSION } }, errors: ID_ERRORS }),
+			detail: describe({
+				access: "user",
+				tag: "Sessions",
+				summary: "One session",
+				answers: { 200: { description: "The session", example: EXAMPLE_SESSION } },
+				errors: ID_ERRORS,
+			}),
 		})
 		.patch("/:id", async ({ params, body, request }) => sessionJson(await sessions.updateSession(userIdOf(request), params.id, body)), {
 			body: schema.sessionChangeBody,
-			detail: describe({ access: "user", largeBody: true, tag: "Sessions", summary: "Rename a session, or change its metadata, model or system prompt", body: { title: "Greetings" }, answers: { 200: { description: "The session now", example: EXAMPLE_SESSION } }, errors: [...ID_ERRORS, ...BODY_ERRORS] }),
+			detail: describe({
+				access: "user",
+				largeBody: true,
+				tag: "Sessions",
+				summary: "Rename a session, or change its metadata, model or system prompt",
+				body: { title: "Greetings" },
+				answers: { 200: { description: "The session now", example: EXAMPLE_SESSION } },
+				errors: [...ID_ERRORS, ...BODY_ERRORS],
+			}),
 		})
 		.delete(
 			"/:id",
@@ -59,7 +113,16 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				await sessions.deleteSession(userIdOf(request), params.id);
 				set.status = 204;
 			},
-			{ detail: describe({ access: "user", tag: "Sessions", summary: "Delete a session with its messages", description: "An answer that is being made in it is stopped first.", answers: { 204: { description: "Deleted" } }, errors: ID_ERRORS }) },
+			{
+				detail: describe({
+					access: "user",
+					tag: "Sessions",
+					summary: "Delete a session with its messages",
+					description: "An answer that is being made in it is stopped first.",
+					answers: { 204: { description: "Deleted" } },
+					errors: ID_ERRORS,
+				}),
+			},
 		)
 		.get(
 			"/:id/messages",
@@ -69,7 +132,19 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 			},
 			{
 				query: schema.messageListQuery,
-				detail: describe({ access: "user", tag: "Messages", summary: "The messages of a session", description: "Oldest first. With neither `limit` nor `offset`: the newest 500. `before=<messageId>` pages back from there.", answers: { 200: { description: "Messages, and how many there are in all", example: { sessionId: EXAMPLE_SESSION.id, messages: [EXAMPLE_MESSAGE], total: 1 } } }, errors: [...ID_ERRORS, "validation_failed"] }),
+				detail: describe({
+					access: "user",
+					tag: "Messages",
+					summary: "The messages of a session",
+					description: "Oldest first. With neither `limit` nor `offset`: the newest 500. `before=<messageId>` pages back from there.",
+					answers: {
+						200: {
+							description: "Messages, and how many there are in all",
+							example: { sessionId: EXAMPLE_SESSION.id, messages: [EXAMPLE_MESSAGE], total: 1 },
+						},
+					},
+					errors: [...ID_ERRORS, "validation_failed"],
+				}),
 			},
 		)
 		.delete(
@@ -78,21 +153,45 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				await sessions.clearMessages(userIdOf(request), params.id);
 				set.status = 204;
 			},
-			{ detail: describe({ access: "user", tag: "Messages", summary: "Clear the messages of a session", answers: { 204: { description: "Cleared" } }, errors: [...ID_ERRORS, "generation_in_progress"] }) },
+			{
+				detail: describe({
+					access: "user",
+					tag: "Messages",
+					summary: "Clear the messages of a session",
+					answers: { 204: { description: "Cleared" } },
+					errors: [...ID_ERRORS, "generation_in_progress"],
+				}),
+			},
 		)
 		.get("/users/:id", async ({ params, query }) => (await sessions.findSessionsOf(params.id, query)).map(sessionJson), {
 			query: schema.userSessionsQuery,
-			detail: describe({ access: "admin", tag: "Administration", summary: "The sessions of a person", answers: { 200: { description: "Newest first", example: [EXAMPLE_SESSION] } }, errors: ["invalid_id", "user_not_found", "validation_failed"] }),
+			detail: describe({
+				access: "admin",
+				tag: "Administration",
+				summary: "The sessions of a person",
+				answers: { 200: { description: "Newest first", example: [EXAMPLE_SESSION] } },
+				errors: ["invalid_id", "user_not_found", "validation_failed"],
+			}),
 		});
 }
 
 /** The older routes: an array in place of an object, and messages written by the client. */
 export function messageRoutes({ sessions }: { sessions: SessionService }) {
 	return new Elysia({ prefix: "/sessions/:id/messages" })
-		.get("/", async ({ params, query, request }) => (await sessions.findMessages(userIdOf(request), params.id, query)).messages.map(messageJson), {
-			query: schema.messageListQuery,
-			detail: describe({ access: "user", tag: "Messages", summary: "The messages of a session, as an array", answers: { 200: { description: "Oldest first", example: [EXAMPLE_MESSAGE] } }, errors: [...ID_ERRORS, "validation_failed"] }),
-		})
+		.get(
+			"/",
+			async ({ params, query, request }) => (await sessions.findMessages(userIdOf(request), params.id, query)).messages.map(messageJson),
+			{
+				query: schema.messageListQuery,
+				detail: describe({
+					access: "user",
+					tag: "Messages",
+					summary: "The messages of a session, as an array",
+					answers: { 200: { description: "Oldest first", example: [EXAMPLE_MESSAGE] } },
+					errors: [...ID_ERRORS, "validation_failed"],
+				}),
+			},
+		)
 		.post(
 			"/",
 			async ({ params, body, request, set }) => {
@@ -102,7 +201,15 @@ export function messageRoutes({ sessions }: { sessions: SessionService }) {
 			},
 			{
 				body: schema.newMessageBody,
-				detail: describe({ access: "user", largeBody: true, tag: "Messages", summary: "Add a message without asking the model", body: { role: "user", content: "Say hello" }, answers: { 201: { description: "The message", example: EXAMPLE_MESSAGE } }, errors: [...ID_ERRORS, ...BODY_ERRORS] }),
+				detail: describe({
+					access: "user",
+					largeBody: true,
+					tag: "Messages",
+					summary: "Add a message without asking the model",
+					body: { role: "user", content: "Say hello" },
+					answers: { 201: { description: "The message", example: EXAMPLE_MESSAGE } },
+					errors: [...ID_ERRORS, ...BODY_ERRORS],
+				}),
 			},
 		);
 }

@@ -8,7 +8,9 @@ import { SESSION_SORTS } from "../ports/store.ts";
 const title = t.String({ maxLength: 1000, expects: "a text of at most 1000 characters" });
 const metadata = t.Record(t.String(), t.Unknown(), { expects: "an object" });
 const model = t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "the name of a model, or null" }));
-const systemPrompt = t.Optional(t.Union([t.Null(), t.String({ maxLength: 32_000 })], { expects: "a text of at most 32000 characters, or null" }));
+const systemPrompt = t.Optional(
+	t.Union([t.Null(), t.String({ maxLength: 32_000 })], { expects: "a text of at most 32000 characters, or null" }),
+);
 
 /** `null` counts as missing. */
 export const newSessionBody = t.Object({

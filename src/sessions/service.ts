@@ -5,7 +5,16 @@ import { type Id, parseId } from "../domain/id.ts";
 import type { Message, Role } from "../domain/message.ts";
 import { DEFAULT_TITLE, type Metadata, type Session } from "../domain/session.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { MessagePage, MessageStore, MessageWindow, Page, SessionChange, SessionQuery, SessionStore, UserStore } from "../ports/store.ts";
+import type {
+	MessagePage,
+	MessageStore,
+	MessageWindow,
+	Page,
+	SessionChange,
+	SessionQuery,
+	SessionStore,
+	UserStore,
+} from "../ports/store.ts";
 
 export type SessionDependencies = {
 	readonly store: SessionStore & MessageStore & UserStore;
@@ -60,7 +69,8 @@ export function createSessionService({ store, clock, stopGeneration }: SessionDe
 		},
 
 		/** Metadata is replaced, not merged. Codes: `invalid_id`, `session_not_found`. */
-		updateSession: (userId: Id, text: string, change: SessionChange): Promise<Session> => store.updateSession(requireId(text), userId, change, clock.now()),
+		updateSession: (userId: Id, text: string, change: SessionChange): Promise<Session> =>
+			store.updateSession(requireId(text), userId, change, clock.now()),
 
 		/** What is being generated in it is stopped first. Codes: `invalid_id`, `session_not_found`. */
 		deleteSession: async (userId: Id, text: string): Promise<void> => {
@@ -70,7 +80,11 @@ export function createSessionService({ store, clock, stopGeneration }: SessionDe
 		},
 
 		/** Codes: `invalid_id`, `session_not_found`, `message_not_found` (an unknown `before` shows an empty page instead). */
-		findMessages: async (userId: Id, text: string, ask: { readonly limit?: number; readonly offset?: number; readonly before?: string }): Promise<MessagePage & { sessionId: Id }> => {
+		findMessages: async (
+			userId: Id,
+			text: string,
+			ask: { readonly limit?: number; readonly offset?: number; readonly before?: string },
+		): Promise<MessagePage & { sessionId: Id }> => {
 			const session = await findSession(userId, text);
 			return { sessionId: session.id, ...(await store.findMessages(session.id, windowOf(ask))) };
 		},

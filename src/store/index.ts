@@ -1,10 +1,21 @@
-// A driver's name → the driver, imported only when it is used. One line for each.
+// Where things are kept in the data folder, and a driver's name → the driver, imported only when it is used.
 
+import { join } from "node:path";
 import type { Store } from "../ports/store.ts";
 import type { SqliteStoreOptions } from "./sqlite/open.ts";
 
+/** The database file. */
+export function databasePath(dataDir: string): string {
+	return join(dataDir, "pocketllm.db");
+}
+
+/** The file of signing keys. */
+export function keyFilePath(dataDir: string): string {
+	return join(dataDir, "signing-keys.json");
+}
+
 /** Opens the store inside the data folder. Codes as `createSqliteStore`. */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openStore(dataDir: string, options: Omit<SqliteStoreOptions, "path">): Promise<Store> {
 	const { createSqliteStore } = await import("./sqlite/open.ts");
-	return createSqliteStore(options);
+	return createSqliteStore({ path: databasePath(dataDir), ...options });
 }

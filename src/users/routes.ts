@@ -8,7 +8,17 @@ import { userJson } from "../http/json.ts";
 import * as schema from "./schema.ts";
 import type { UserService } from "./service.ts";
 
-const EXAMPLE = { id: "6b041e0141cb1347a28169c6", email: "carol@example.com", name: "Carol", full_name: "Carol", avatar_url: null, avatar: null, is_admin: false, createdAt: "2026-11-23T10:46:03.228Z", updatedAt: "2026-11-23T10:46:03.228Z" };
+const EXAMPLE = {
+	id: "6b041e0141cb1347a28169c6",
+	email: "carol@example.com",
+	name: "Carol",
+	full_name: "Carol",
+	avatar_url: null,
+	avatar: null,
+	is_admin: false,
+	createdAt: "2026-11-23T10:46:03.228Z",
+	updatedAt: "2026-11-23T10:46:03.228Z",
+};
 
 export type UserRouteDependencies = {
 	readonly users: UserService;
@@ -29,14 +39,27 @@ function changeOf(body: Profile) {
 }
 
 export function userRoutes({ users, createUser }: UserRouteDependencies) {
-	const saveProfile = async ({ body, request }: { body: Profile; request: Request }) => userJson(await users.updateProfile(principalOf(request).user, changeOf(body)));
+	const saveProfile = async ({ body, request }: { body: Profile; request: Request }) =>
+		userJson(await users.updateProfile(principalOf(request).user, changeOf(body)));
 	const profile = {
 		body: schema.profileBody,
-		detail: describe({ access: "user", tag: "Users", summary: "Change one's profile", body: { name: "Carol", avatar_url: "https://example.com/carol.png" }, answers: { 200: { description: "The profile now", example: EXAMPLE } }, errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"] }),
+		detail: describe({
+			access: "user",
+			tag: "Users",
+			summary: "Change one's profile",
+			body: { name: "Carol", avatar_url: "https://example.com/carol.png" },
+			answers: { 200: { description: "The profile now", example: EXAMPLE } },
+			errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"],
+		}),
 	};
 	return new Elysia({ prefix: "/users" })
 		.get("/profile", ({ request }) => userJson(principalOf(request).user), {
-			detail: describe({ access: "user", tag: "Users", summary: "One's profile", answers: { 200: { description: "The profile", example: EXAMPLE } } }),
+			detail: describe({
+				access: "user",
+				tag: "Users",
+				summary: "One's profile",
+				answers: { 200: { description: "The profile", example: EXAMPLE } },
+			}),
 		})
 		.patch("/profile", saveProfile, profile)
 		.put("/profile", saveProfile, profile)
@@ -48,22 +71,55 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 			},
 			{
 				query: schema.usersQuery,
-				detail: describe({ access: "admin", tag: "Users", summary: "List people", answers: { 200: { description: "Newest first", example: { items: [EXAMPLE], total: 1 } } }, errors: ["validation_failed"] }),
+				detail: describe({
+					access: "admin",
+					tag: "Users",
+					summary: "List people",
+					answers: { 200: { description: "Newest first", example: { items: [EXAMPLE], total: 1 } } },
+					errors: ["validation_failed"],
+				}),
 			},
 		)
 		.post(
 			"/",
 			async ({ body, set }) => {
-				const user = await createUser({ email: body.email, password: body.password, name: body.name ?? body.full_name ?? null, avatarUrl: body.avatar_url || null });
+				const user = await createUser({
+					email: body.email,
+					password: body.password,
+					name: body.name ?? body.full_name ?? null,
+					avatarUrl: body.avatar_url || null,
+				});
 				set.status = 201;
 				return userJson(user);
 			},
 			{
 				body: schema.newUserBody,
-				detail: describe({ access: "admin", tag: "Users", summary: "Make an account for somebody", body: { email: "dave@example.com", password: "correct horse battery", name: "Dave" }, answers: { 201: { description: "The account", example: EXAMPLE } }, errors: ["email_taken", "weak_password", "validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "busy", "store_full"] }),
+				detail: describe({
+					access: "admin",
+					tag: "Users",
+					summary: "Make an account for somebody",
+					body: { email: "dave@example.com", password: "correct horse battery", name: "Dave" },
+					answers: { 201: { description: "The account", example: EXAMPLE } },
+					errors: [
+						"email_taken",
+						"weak_password",
+						"validation_failed",
+						"bad_json",
+						"unsupported_media_type",
+						"body_too_large",
+						"busy",
+						"store_full",
+					],
+				}),
 			},
 		)
 		.get("/:id", async ({ params }) => userJson(await users.findUser(params.id)), {
-			detail: describe({ access: "admin", tag: "Users", summary: "One person", answers: { 200: { description: "The person", example: EXAMPLE } }, errors: ["invalid_id", "user_not_found"] }),
+			detail: describe({
+				access: "admin",
+				tag: "Users",
+				summary: "One person",
+				answers: { 200: { description: "The person", example: EXAMPLE } },
+				errors: ["invalid_id", "user_not_found"],
+			}),
 		});
 }

@@ -5,7 +5,9 @@ import { pageQuery } from "../http/query.ts";
 
 const name = t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "a text of at most 200 characters" }));
 const avatarUrl = t.Optional(
-	t.Union([t.Null(), t.String({ maxLength: 2048, pattern: "^(https?://[^\\s]+)?$" })], { expects: "an http or https URL of at most 2048 characters" }),
+	t.Union([t.Null(), t.String({ maxLength: 2048, pattern: "^(https?://[^\\s]+)?$" })], {
+		expects: "an http or https URL of at most 2048 characters",
+	}),
 );
 
 export const profileBody = t.Object({ name, full_name: name, avatar_url: avatarUrl, avatar: avatarUrl });

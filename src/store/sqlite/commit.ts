@@ -5,6 +5,7 @@ import type { Database } from "bun:sqlite";
 import { type ErrorCode, PocketError } from "../../domain/errors.ts";
 import { openConnection } from "./connection.ts";
 import { isBusy, isEnvironment, runtimeError } from "./errors.ts";
+import type { Reserve } from "./reserve.ts";
 import type { WriteName, WriteRequest } from "./writes/table.ts";
 import { runWrite } from "./writes.ts";
 
@@ -23,8 +24,16 @@ export type Committer = {
 	close(): void;
 };
 
+export type CommitterOptions = {
+	readonly path: string;
+	/** The room to fall back on when the disk is full; a server's writer has it. */
+	readonly reserve?: Reserve;
+	/** How a connection is opened; for tests. */
+	readonly open?: () => Database;
+};
+
 /** Opens its connection at the first commit, and again after an error that leaves the old one in doubt. */
-export function createCommitter({ path }: { readonly path: string }): Committer {
+export function createCommitter({ path, reserve, open = () => openConnection(path, "write") }: CommitterOptions): Committer {
 	let db: Database | undefined;
 
 	function close(): void {
@@ -32,32 +41,37 @@ export function createCommitter({ path }: { readonly path: string }): Committer 
 		db = undefined;
 	}
 
-	function failure(error: unknown): Outcome {
-		return { ok: false, failure: toFailure(runtimeError(error, path, db)) };
+	/** Closes the connection too, unless the disk is just full. */
+	function failed(error: unknown): Outcome {
+		const cause = runtimeError(error, path, db);
+		const isFull = cause instanceof PocketError && cause.code === "store_full";
+		if (!isFull) close();
+		return { ok: false, failure: toFailure(cause) };
 	}
 
 	/** One at a time after a group failed, so that a text that no longer fits does not take the small ones with it. */
 	function commitOne<N extends WriteName>(request: WriteRequest<N>): Outcome {
+		if (reserve?.refuses(request.name)) return fullOutcome();
 		try {
-			db ??= openConnection(path, "write");
-			return runGroup(db, [request])[0] ?? failure(new Error("a write gave no outcome"));
+			db ??= open();
+			return runGroup(db, [request])[0] ?? failed(new Error("a write gave no outcome"));
 		} catch (error) {
-			const outcome = failure(error);
-			if (db?.inTransaction) close();
-			return outcome;
+			return failed(error);
 		}
 	}
 
 	return {
 		commit(requests) {
+			const isRefused = requests.some((request) => reserve?.refuses(request.name));
+			if (isRefused) return requests.map(commitOne);
 			try {
-				db ??= openConnection(path, "write");
+				db ??= open();
 				return runGroup(db, requests);
 			} catch (error) {
 				if (isBusy(error)) return undefined;
-				const outcomes = requests.length === 1 ? [failure(error)] : undefined;
-				close();
-				return outcomes ?? requests.map(commitOne);
+				const outcome = failed(error);
+				const mayFitNow = isFullOutcome(outcome) && reserve?.release() === true;
+				return requests.length === 1 && !mayFitNow ? [outcome] : requests.map(commitOne);
 			}
 		},
 		close,
@@ -89,6 +103,14 @@ function runInSavepoint<N extends WriteName>(db: Database, request: WriteRequest
 		db.query("RELEASE one_write").run();
 		return { ok: false, failure: toFailure(error) };
 	}
+}
+
+function fullOutcome(): Outcome {
+	return { ok: false, failure: { code: "store_full", sentence: "", cause: "the disk is full, and the reserve is for what runs already" } };
+}
+
+function isFullOutcome(outcome: Outcome): boolean {
+	return !outcome.ok && outcome.failure.code === "store_full";
 }
 
 /** What is told of writes that found the file locked for too long. */

@@ -2,13 +2,12 @@
 
 import type { Database } from "bun:sqlite";
 import { PocketError } from "../../domain/errors.ts";
-import type { Id } from "../../domain/id.ts";
-import type { Progress, Store } from "../../ports/store.ts";
+import type { Store } from "../../ports/store.ts";
 import { openConnection } from "./connection.ts";
 import { isBusy, openError } from "./errors.ts";
 import { prepareFiles } from "./files.ts";
 import { migrateConnection, readStatus, requireUsable } from "./migrations.ts";
-import { createProgressLedger } from "./progress.ts";
+import { createProgress } from "./progress.ts";
 import { createRead, type Read } from "./reads/read.ts";
 import { createReads } from "./reads.ts";
 import { createInlineWriter, createWorkerWriter, type Writer } from "./writer.ts";
@@ -87,23 +86,9 @@ function requireReadable(db: Database): void {
 export function composeStore({ db, writer, path }: { readonly db: Database; readonly writer: Writer; readonly path: string }): Store {
 	let closing: Promise<void> | undefined;
 
-	/** Hands over what is new; gives the answers that could not take it. */
-	async function savePart(texts: readonly Progress[]): Promise<readonly Id[]> {
-		const parts = ledger.next(texts);
-		if (parts.length === 0) return [];
-		try {
-			const lost = await write("saveProgress", parts);
-			for (const messageId of lost) ledger.forget(messageId);
-			return lost;
-		} catch (error) {
-			for (const { messageId } of parts) ledger.forget(messageId);
-			throw error;
-		}
-	}
-
 	const read = createRead({ db, path, isClosed: () => closing !== undefined });
-	const ledger = createProgressLedger();
 	const { write } = writer;
+	const progress = createProgress({ write });
 
 	return {
 		kind: "sqlite",
@@ -124,13 +109,9 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		updateSession: (id, userId, change, now) => write("updateSession", { id, userId, change, now }),
 		deleteSession: (id, userId) => write("deleteSession", { id, userId }),
 		beginTurn: (turn) => write("beginTurn", turn),
-		async saveProgress(texts) {
-			const lost = await savePart(texts);
-			// Whole this time. Those that are gone or have ended are lost again, which is as it should be.
-			if (lost.length > 0) await savePart(texts.filter((text) => lost.includes(text.messageId)));
-		},
+		saveProgress: progress.save,
 		finishAnswer(end) {
-			ledger.forget(end.messageId);
+			progress.forget(end.messageId);
 			return write("finishAnswer", end);
 		},
 		appendMessage: (message) => write("appendMessage", message),

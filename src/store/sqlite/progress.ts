@@ -3,6 +3,7 @@
 
 import type { Id } from "../../domain/id.ts";
 import type { Progress } from "../../ports/store.ts";
+import type { Writer } from "./writer.ts";
 import type { ProgressPart } from "./writes/table.ts";
 
 /** How much of a text was handed over: UTF-16 units here, bytes of UTF-8 in the file. */
@@ -11,16 +12,17 @@ type Handed = { readonly content: Extent; readonly reasoning: Extent };
 
 const NOTHING: Extent = { units: 0, bytes: 0 };
 
-export type ProgressLedger = {
-	/** The parts to hand over for these texts; counts them as handed over. Texts without anything new give none. */
-	next(texts: readonly Progress[]): readonly ProgressPart[];
-	/** The next part of this answer will be its whole text: after its end, or when a part was not stored. */
+export type ProgressSaver = {
+	/** Stores these texts; resolves when they are durable. */
+	save(texts: readonly Progress[]): Promise<void>;
+	/** The next part of this answer will be its whole text. To be called at its end. */
 	forget(messageId: Id): void;
 };
 
-export function createProgressLedger(): ProgressLedger {
+export function createProgress({ write }: Pick<Writer, "write">): ProgressSaver {
 	const handed = new Map<Id, Handed>();
 
+	/** What is new of a text, counted as handed over; `undefined` when nothing is. */
 	function partOf(text: Progress): ProgressPart | undefined {
 		const before = handed.get(text.messageId);
 		const content = wholeCharacters(text.content);
@@ -38,9 +40,29 @@ export function createProgressLedger(): ProgressLedger {
 		return { ...part, after: { contentBytes: from.content.bytes, reasoningBytes: from.reasoning.bytes } };
 	}
 
+	/** Hands over what is new; gives the answers that could not take it. */
+	async function handOver(texts: readonly Progress[]): Promise<readonly Id[]> {
+		const parts = texts.map(partOf).filter((part) => part !== undefined);
+		if (parts.length === 0) return [];
+		try {
+			const lost = await write("saveProgress", parts);
+			for (const messageId of lost) handed.delete(messageId);
+			return lost;
+		} catch (error) {
+			for (const { messageId } of parts) handed.delete(messageId);
+			throw error;
+		}
+	}
+
 	return {
-		next: (texts) => texts.map(partOf).filter((part) => part !== undefined),
-		forget: (messageId) => handed.delete(messageId),
+		async save(texts) {
+			const lost = await handOver(texts);
+			// Whole this time. Those that are gone or have ended are lost again, which is as it should be.
+			if (lost.length > 0) await handOver(texts.filter((text) => lost.includes(text.messageId)));
+		},
+		forget(messageId) {
+			handed.delete(messageId);
+		},
 	};
 }
 

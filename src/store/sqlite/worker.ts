@@ -2,6 +2,7 @@
 // own: nothing but writer.ts starts it. It has no rules of its own; commit.ts and writes.ts have.
 
 import { BUSY_LIMIT_MS, BUSY_PAUSE_MS, createCommitter, lockedOutcome, type Outcome } from "./commit.ts";
+import { createReserve } from "./reserve.ts";
 import type { WriteName, WriteRequest } from "./writes/table.ts";
 
 export type ToWorker<N extends WriteName = WriteName> =
@@ -13,6 +14,8 @@ export type FromWorker = { readonly done: readonly { readonly id: number; readon
 /** Bounds how long one transaction takes, and so how long the first of it waits for the last. */
 const GROUP_LIMIT = 500;
 
+const RESERVE_DELAY_MS = 500;
+
 type Waiting = { readonly request: WriteRequest; readonly since: number };
 
 declare const self: Worker;
@@ -23,11 +26,18 @@ let isScheduled = false;
 let isClosing = false;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
-	if ("open" in data) committer = createCommitter({ path: data.open });
+	if ("open" in data) begin(data.open);
 	else if ("write" in data) waiting.push({ request: data.write, since: performance.now() });
 	else isClosing = true;
 	schedule(0);
 };
+
+function begin(path: string): void {
+	const reserve = createReserve({ path });
+	committer = createCommitter({ path, reserve });
+	// Later, because the first writes of a start should not wait for it.
+	setTimeout(reserve.prepare, RESERVE_DELAY_MS);
+}
 
 /** After the messages that have arrived already: they join the group. While a commit waits for the disk, the next group gathers. */
 function schedule(pause: number): void {

@@ -1,0 +1,124 @@
+// The administration routes. The names of members are the old gateway's, snake_case, with the usual ones beside them.
+
+import { Elysia } from "elysia";
+import { describe } from "../http/describe.ts";
+import { principalOf } from "../http/exchange.ts";
+import { adminSessionJson, adminUserJson, messageJson } from "../http/json.ts";
+import { pageQuery } from "../http/query.ts";
+import type { AdminService } from "./service.ts";
+
+const EXAMPLE_USER = {
+	id: "6b041e0141cb1347a28169c6",
+	email: "carol@example.com",
+	name: "Carol",
+	avatar: null,
+	is_admin: false,
+	created_at: "2026-11-23T10:46:03.228Z",
+	updated_at: "2026-11-23T10:46:03.228Z",
+};
+const EXAMPLE_METRICS = {
+	overview: { total_users: 11, total_sessions: 58, total_messages: 153, admin_count: 1, active_users: 2 },
+	recent_activity: { new_users_24h: 1, new_sessions_24h: 5, new_messages_24h: 20 },
+	messages: { user_messages: 85, assistant_messages: 67, avg_per_session: 2.64 },
+};
+
+export function adminRoutes({ admin }: { admin: AdminService }) {
+	const query = pageQuery(50);
+	return new Elysia({ prefix: "/admin" })
+		.get(
+			"/metrics",
+			async () => {
+				const now = await admin.metrics();
+				return {
+					overview: {
+						total_users: now.users,
+						total_sessions: now.sessions,
+						total_messages: now.messages,
+						admin_count: now.admins,
+						active_users: now.activeUsers,
+					},
+					recent_activity: { new_users_24h: now.newUsers, new_sessions_24h: now.newSessions, new_messages_24h: now.newMessages },
+					messages: {
+						user_messages: now.userMessages,
+						assistant_messages: now.assistantMessages,
+						avg_per_session: now.sessions === 0 ? 0 : Math.round((now.messages / now.sessions) * 100) / 100,
+					},
+				};
+			},
+			{
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "Counts",
+					answers: { 200: { description: "How many there are", example: EXAMPLE_METRICS } },
+				}),
+			},
+		)
+		.get(
+			"/users",
+			async ({ query }) => {
+				const { items, total } = await admin.findUsers(query);
+				return { users: items.map(adminUserJson), total, ...query };
+			},
+			{
+				query,
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "All people",
+					answers: { 200: { description: "Newest first", example: { users: [EXAMPLE_USER], total: 1, skip: 0, limit: 50 } } },
+					errors: ["validation_failed"],
+				}),
+			},
+		)
+		.get(
+			"/sessions",
+			async ({ query }) => {
+				const { items, total } = await admin.findSessions(query);
+				return { sessions: items.map(adminSessionJson), total, ...query };
+			},
+			{
+				query,
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "All sessions",
+					answers: { 200: { description: "Newest first", example: { sessions: [], total: 0, skip: 0, limit: 50 } } },
+					errors: ["validation_failed"],
+				}),
+			},
+		)
+		.get(
+			"/messages",
+			async ({ query }) => {
+				const { items, total } = await admin.findMessages(query);
+				return { messages: items.map(messageJson), total, ...query };
+			},
+			{
+				query,
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "All messages",
+					answers: { 200: { description: "Newest first", example: { messages: [], total: 0, skip: 0, limit: 50 } } },
+					errors: ["validation_failed"],
+				}),
+			},
+		)
+		.post(
+			"/users/:id/toggle-admin",
+			async ({ params, request }) => {
+				const user = await admin.toggleAdmin(principalOf(request).user.id, params.id);
+				return { user: adminUserJson(user), is_admin: user.isAdmin };
+			},
+			{
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "Give or take an administrator's rights",
+					answers: { 200: { description: "The person now", example: { user: { ...EXAMPLE_USER, is_admin: true }, is_admin: true } } },
+					errors: ["invalid_id", "user_not_found", "own_admin_status", "last_admin", "store_full"],
+				}),
+			},
+		);
+}

@@ -1,0 +1,125 @@
+// Composes the features to one app. Everything from outside is handed in: no listening, no environment, no driver's name here.
+
+import { cors } from "@elysiajs/cors";
+import { Elysia } from "elysia";
+import { adminRoutes } from "./admin/routes.ts";
+import { createAdminService } from "./admin/service.ts";
+import type { Passwords } from "./auth/passwords.ts";
+import { authRoutes, passwordRoutes } from "./auth/routes.ts";
+import { type AuthPolicy, createAuthService } from "./auth/service.ts";
+import type { SetupGate } from "./auth/setup.ts";
+import type { TokenMint } from "./auth/tokens.ts";
+import { chatRoutes } from "./chat/routes.ts";
+import { createChatService } from "./chat/service.ts";
+import type { EnginePolicy } from "./generation/engine.ts";
+import { createEngine } from "./generation/engine.ts";
+import { createOneShot } from "./generation/one-shot.ts";
+import { createQueue } from "./generation/queue.ts";
+import { healthRoutes } from "./health/routes.ts";
+import { createHealthService } from "./health/service.ts";
+import { type AccessTable, createAccessTable } from "./http/access.ts";
+import { dialect } from "./http/dialect.ts";
+import { isRetryable } from "./http/problem.ts";
+import { modelRoutes } from "./models/routes.ts";
+import { createModelService, type ModelService } from "./models/service.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Limiter } from "./ports/limiter.ts";
+import type { Log } from "./ports/log.ts";
+import type { Store } from "./ports/store.ts";
+import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
+import { createSessionService } from "./sessions/service.ts";
+import { userRoutes } from "./users/routes.ts";
+import { createUserService } from "./users/service.ts";
+
+export type AppDependencies = {
+	readonly store: Store;
+	readonly limiter: Limiter;
+	readonly mint: TokenMint;
+	readonly passwords: Passwords;
+	readonly setup: SetupGate;
+	readonly clock: Clock;
+	readonly log: Log;
+	readonly version: string;
+	readonly allowedOrigins: readonly string[];
+	readonly auth: AuthPolicy;
+	readonly engine: EnginePolicy;
+	readonly queue: { readonly limit: number; readonly perUser: number };
+	readonly models: { readonly defaultModel: string | null; readonly standardSlots: number };
+	readonly isDraining: () => boolean;
+};
+
+export type App = {
+	readonly handle: (request: Request) => Response | Promise<Response>;
+	/** Who may call what. */
+	readonly access: AccessTable;
+	/** Sets and asks the model servers. */
+	readonly models: ModelService;
+	/** Ends running answers for a shutdown; see the engine's `close`. */
+	readonly closeEngine: (graceMs: number) => Promise<void>;
+};
+
+export const PREFIX = "/api/v1";
+
+export function createApp(deps: AppDependencies): App {
+	const { store, limiter, clock, log } = deps;
+	const models = createModelService({ clock, log, ...deps.models });
+	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf });
+	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
+	const engine = createEngine({
+		store,
+		router: models,
+		queue,
+		clock,
+		log,
+		policy: deps.engine,
+		isLoginGood: auth.isLoginGood,
+		isRetryable,
+	});
+	const oneShot = createOneShot({ router: models, queue, clock });
+	const chat = createChatService({ store, engine, oneShot, clock, log });
+	const sessions = createSessionService({ store, clock, stopGeneration: engine.stopSession });
+	const users = createUserService({ store, clock });
+	const admin = createAdminService({ store, clock });
+	const health = createHealthService({
+		store,
+		limiter,
+		upstreams: models.states,
+		isDraining: deps.isDraining,
+		clock,
+		version: deps.version,
+	});
+	const access = createAccessTable();
+
+	const app = new Elysia({ name: "pocketllm" })
+		// Before everything else, so that every answer carries the fields of an allowed origin.
+		.use(crossOrigin(deps.allowedOrigins))
+		.use(dialect({ authenticate: auth.authenticate, limiter, log, access }))
+		.use(healthRoutes({ health }))
+		.group(PREFIX, (api) =>
+			api
+				.use(authRoutes({ auth, limiter }))
+				.use(passwordRoutes({ auth, limiter }))
+				.use(userRoutes({ users, createUser: auth.createUser }))
+				.use(chatRoutes({ chat, limiter, clock }))
+				.use(sessionRoutes({ sessions }))
+				.use(messageRoutes({ sessions }))
+				.use(modelRoutes({ models, busyOf: queue.busyOf }))
+				.use(adminRoutes({ admin })),
+		);
+	access.fill(app.routes);
+	return { handle: app.fetch, access, models, closeEngine: engine.close };
+}
+
+/** CORS is off until origins are named; with no options the plugin would let every origin in, with credentials. */
+function crossOrigin(allowedOrigins: readonly string[]) {
+	if (allowedOrigins.length === 0) return new Elysia({ name: "cors-off" });
+	return cors({
+		origin: [...allowedOrigins],
+		methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+		allowedHeaders: ["authorization", "content-type", "last-event-id"],
+		exposeHeaders: ["retry-after", "ratelimit", "ratelimit-policy", "x-request-id"],
+		credentials: true,
+		maxAge: 600,
+		preflight: true,
+	});
+}

@@ -1,0 +1,289 @@
+// The chat routes: how a turn is begun, followed, picked up again and stopped over HTTP.
+
+import { Elysia } from "elysia";
+import { ERROR_SENTENCES, type ErrorCode, PocketError } from "../domain/errors.ts";
+import type { GenerationEvent } from "../domain/generation.ts";
+import type { BegunTurn } from "../generation/engine.ts";
+import type { Generation } from "../generation/generation.ts";
+import { describe } from "../http/describe.ts";
+import { exchangeOf, principalOf } from "../http/exchange.ts";
+import { timestamp } from "../http/json.ts";
+import { countRequest } from "../http/limits.ts";
+import { isRetryable } from "../http/problem.ts";
+import { encodeFrame, encodeFrameWithId, eventStream } from "../http/sse.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Limiter } from "../ports/limiter.ts";
+import * as schema from "./schema.ts";
+import { type ChatService, replayOf } from "./service.ts";
+
+const TURN_ERRORS = [
+	"invalid_id",
+	"session_not_found",
+	"generation_in_progress",
+	"message_id_conflict",
+	"model_not_found",
+	"no_upstream",
+	"queue_full",
+	"server_shutdown",
+	"store_full",
+	"validation_failed",
+	"bad_json",
+	"unsupported_media_type",
+	"body_too_large",
+] as const;
+const ANSWER_ERRORS = [
+	"upstream_unreachable",
+	"upstream_timeout",
+	"upstream_reset",
+	"upstream_protocol",
+	"upstream_rejected",
+	"upstream_auth",
+	"upstream_busy",
+	"upstream_error",
+	"context_too_long",
+	"limit_reached",
+] as const;
+const EXAMPLE_PROMPT = {
+	sessionId: "6b041e0241cb1347a28169c8",
+	prompt: "What is the capital of France?",
+	messageId: "msg_1700000000000_abc123def",
+};
+const EXAMPLE_STREAM = `data: {"type":"start","messageId":"6b041e0241cb1347a28169cb","userMessageId":"6b041e0241cb1347a28169ca","generationId":"6b041e0241cb1347a28169cc","model":"smollm2"}
+
+data: {"type":"token","content":"Paris","seq":1}
+
+data: {"type":"end","messageId":"msg_1700000000000_abc123def","assistantMessageId":"6b041e0241cb1347a28169cb","finishReason":"stop","usage":{"promptTokens":25,"completionTokens":2}}
+
+`;
+
+export type ChatRouteDependencies = { readonly chat: ChatService; readonly limiter: Limiter; readonly clock: Clock };
+
+type FollowOptions = { readonly after: number; readonly encode: (event: GenerationEvent) => string; readonly onGone?: () => void };
+
+/** One reader of a running or finished generation, as an event stream. */
+function followStream(request: Request, generation: Generation, { after, encode, onGone }: FollowOptions): Response {
+	exchangeOf(request).keepOpen();
+	let unfollow: () => void = () => {};
+	return eventStream({
+		signal: request.signal,
+		start: ({ write, end }) => {
+			unfollow = generation.follow((event) => {
+				write(encode(event));
+				if (event.type === "end" || event.type === "error") end();
+			}, after);
+		},
+		onGone: () => {
+			unfollow();
+			onGone?.();
+		},
+	});
+}
+
+function storedStream(request: Request, events: readonly GenerationEvent[]): Response {
+	return eventStream({
+		signal: request.signal,
+		start: ({ write, end }) => {
+			for (const event of events) write(encodeFrame(event));
+			end();
+		},
+		onGone: () => {},
+	});
+}
+
+function describeError(code: ErrorCode) {
+	return { error: ERROR_SENTENCES[code], retryable: isRetryable(code) };
+}
+
+export function chatRoutes({ chat, limiter, clock }: ChatRouteDependencies) {
+	const begin = async (request: Request, body: typeof schema.messageBody.static): Promise<BegunTurn> => {
+		const { user, loginId } = principalOf(request);
+		await countRequest(limiter, request, "chat", `user:${user.id}`);
+		return chat.begin(user, loginId, body);
+	};
+	const userIdOf = (request: Request) => principalOf(request).user.id;
+
+	return new Elysia({ prefix: "/chat" })
+		.post(
+			"/stream",
+			async ({ body, request }) => {
+				const begun = await begin(request, body);
+				if (begun.kind === "stored") return storedStream(request, replayOf(begun.turn, describeError));
+				const { generation } = begun;
+				return followStream(request, generation, {
+					after: 0,
+					encode: encodeFrame,
+					...(body.onDisconnect === "stop" ? { onGone: () => chat.stopOnDisconnect(generation) } : {}),
+				});
+			},
+			{
+				body: schema.streamBody,
+				detail: describe({
+					access: "user",
+					largeBody: true,
+					tag: "Chat",
+					summary: "Ask, and read the answer while it is made",
+					description:
+						"Each event is one line `data: <json>` and a blank line. A closed connection does not end the answer: it goes on and is stored, unless `onDisconnect` is `stop`. The same `messageId` sent again joins the first.",
+					body: EXAMPLE_PROMPT,
+					answers: {
+						200: {
+							description: "Events `start`, `queued`, `token`, `reasoning`, `ping`, then one of `end` and `error`",
+							mediaType: "text/event-stream",
+							example: EXAMPLE_STREAM,
+						},
+					},
+					errors: TURN_ERRORS,
+				}),
+			},
+		)
+		.post(
+			"/message",
+			async ({ body, request }) => {
+				exchangeOf(request).keepOpen();
+				const begun = await begin(request, body);
+				return begun.kind === "stored" ? collectStored(begun, body.sessionId) : await collect(begun.generation, clock);
+			},
+			{
+				body: schema.messageBody,
+				detail: describe({
+					access: "user",
+					largeBody: true,
+					tag: "Chat",
+					summary: "Ask, and get the whole answer at once",
+					body: EXAMPLE_PROMPT,
+					answers: {
+						200: {
+							description: "The stored answer",
+							example: {
+								messageId: "6b041e0241cb1347a28169cb",
+								sessionId: EXAMPLE_PROMPT.sessionId,
+								content: "Paris",
+								role: "assistant",
+								timestamp: "2026-11-23T10:46:03.409Z",
+								usage: { promptTokens: 25, completionTokens: 2 },
+							},
+						},
+					},
+					errors: [...TURN_ERRORS, ...ANSWER_ERRORS],
+				}),
+			},
+		)
+		.get(
+			"/generations/:id/events",
+			({ params, query, request }) => {
+				const generation = chat.requireGeneration(userIdOf(request), params.id);
+				const lastEventId = /^\d{1,9}$/.exec(request.headers.get("last-event-id") ?? "")?.[0];
+				return followStream(request, generation, {
+					after: lastEventId === undefined ? (query.after ?? 0) : Number(lastEventId),
+					encode: encodeFrameWithId,
+				});
+			},
+			{
+				query: schema.eventsQuery,
+				detail: describe({
+					access: "user",
+					tag: "Chat",
+					summary: "Pick a running answer up again",
+					description:
+						"Replays what came after `Last-Event-ID` or `after`, then goes on live. Here `token` and `reasoning` events have an `id:` line.",
+					answers: { 200: { description: "The events of `/chat/stream`", mediaType: "text/event-stream", example: EXAMPLE_STREAM } },
+					errors: ["invalid_id", "generation_not_found", "validation_failed"],
+				}),
+			},
+		)
+		.post(
+			"/generations/:id/stop",
+			({ params, request, set }) => {
+				chat.stop(userIdOf(request), params.id);
+				set.status = 202;
+				return { status: "stopping" };
+			},
+			{
+				detail: describe({
+					access: "user",
+					tag: "Chat",
+					summary: "Stop an answer and keep what had arrived",
+					answers: { 202: { description: "It ends now", example: { status: "stopping" } } },
+					errors: ["invalid_id", "generation_not_found"],
+				}),
+			},
+		)
+		.get(
+			"/sessions/:id/generation",
+			async ({ params, request, set }) => {
+				const generation = await chat.findRunning(userIdOf(request), params.id);
+				if (generation === undefined) {
+					set.status = 204;
+					return undefined;
+				}
+				return {
+					generationId: generation.facts.id,
+					status: generation.state(),
+					messageId: generation.facts.answerId,
+					seq: generation.seq(),
+				};
+			},
+			{
+				detail: describe({
+					access: "user",
+					tag: "Chat",
+					summary: "What is running in a session now",
+					answers: {
+						200: {
+							description: "The running generation",
+							example: { generationId: "6b041e0241cb1347a28169cc", status: "streaming", messageId: "6b041e0241cb1347a28169cb", seq: 12 },
+						},
+						204: { description: "Nothing is" },
+					},
+					errors: ["invalid_id", "session_not_found"],
+				}),
+			},
+		)
+		.post(
+			"/sessions/:id/generate-title",
+			async ({ params, request }) => {
+				exchangeOf(request).keepOpen();
+				return { title: await chat.generateTitle(userIdOf(request), params.id) };
+			},
+			{
+				detail: describe({
+					access: "user",
+					tag: "Sessions",
+					summary: "Name a session after its first exchange",
+					answers: { 200: { description: "The title, stored", example: { title: "The capital of France" } } },
+					errors: ["invalid_id", "session_not_found"],
+				}),
+			},
+		);
+}
+
+/** The whole answer of a running generation. Codes: those of an `error` event. */
+function collect(generation: Generation, clock: Clock): Promise<object> {
+	return new Promise((resolve, reject) => {
+		generation.follow((event) => {
+			if (event.type === "error") reject(new PocketError(event.code));
+			if (event.type !== "end") return;
+			resolve({
+				messageId: event.assistantMessageId,
+				sessionId: generation.facts.sessionId,
+				content: generation.text().content,
+				role: "assistant",
+				timestamp: timestamp(clock.now()),
+				usage: event.usage,
+			});
+		});
+	});
+}
+
+function collectStored({ turn }: Extract<BegunTurn, { kind: "stored" }>, sessionId: string): object {
+	const { answer } = turn;
+	if (answer.errorCode !== null) throw new PocketError(answer.errorCode);
+	return {
+		messageId: answer.id,
+		sessionId: sessionId.toLowerCase(),
+		content: answer.content,
+		role: "assistant",
+		timestamp: timestamp(answer.createdAt),
+		usage: answer.usage,
+	};
+}

@@ -1,0 +1,150 @@
+// Chatting: a turn is begun in a session of one's own, followed, picked up again, and stopped. Titles are made here too.
+
+import { PocketError } from "../domain/errors.ts";
+import type { GenerationEvent } from "../domain/generation.ts";
+import { type Id, parseId } from "../domain/id.ts";
+import { DEFAULT_TITLE, type Session, titleFromAnswer, titleFromPrompt } from "../domain/session.ts";
+import type { User } from "../domain/user.ts";
+import type { BegunTurn, Engine } from "../generation/engine.ts";
+import type { Generation } from "../generation/generation.ts";
+import type { OneShot } from "../generation/one-shot.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { MessageStore, SessionStore, Turn } from "../ports/store.ts";
+
+export type ChatDependencies = {
+	readonly store: SessionStore & MessageStore;
+	readonly engine: Engine;
+	readonly oneShot: OneShot;
+	readonly clock: Clock;
+	readonly log: Log;
+};
+
+export type Prompt = {
+	readonly sessionId: string;
+	readonly prompt: string;
+	readonly messageId?: string | null;
+	readonly temperature?: number | null;
+	readonly max_tokens?: number | null;
+	readonly model?: string | null;
+};
+
+export type ChatService = ReturnType<typeof createChatService>;
+
+const TITLE_TIMEOUT_MS = 15_000;
+
+export function createChatService({ store, engine, oneShot, clock, log }: ChatDependencies) {
+	/** Codes: `invalid_id`, `session_not_found`. */
+	const requireSession = async (userId: Id, text: string): Promise<Session> => {
+		const id = parseId(text);
+		if (id === undefined) throw new PocketError("invalid_id");
+		const session = await store.findSession(id, userId);
+		if (session === undefined) throw new PocketError("session_not_found");
+		return session;
+	};
+
+	/** Codes: `invalid_id`, `generation_not_found` (also for another person's). */
+	const requireGeneration = (userId: Id, text: string): Generation => {
+		const id = parseId(text);
+		if (id === undefined) throw new PocketError("invalid_id");
+		const generation = engine.find(id);
+		if (generation === undefined || generation.facts.user.id !== userId) throw new PocketError("generation_not_found");
+		return generation;
+	};
+
+	return {
+		requireSession,
+		requireGeneration,
+
+		/** Resolves when the turn is durable. Codes: `invalid_id`, `session_not_found`, and those of the engine's `begin`. */
+		begin: async (user: User, loginId: Id, body: Prompt): Promise<BegunTurn> =>
+			engine.begin({
+				session: await requireSession(user.id, body.sessionId),
+				user,
+				loginId,
+				prompt: body.prompt,
+				clientMessageId: body.messageId ?? null,
+				model: body.model || null,
+				...(body.temperature == null ? {} : { temperature: body.temperature }),
+				...(body.max_tokens == null ? {} : { maxTokens: body.max_tokens }),
+			}),
+
+		/** Codes: `invalid_id`, `generation_not_found`. */
+		stop: (userId: Id, text: string): void => {
+			engine.stop(requireGeneration(userId, text).facts.id, "owner");
+		},
+
+		/** The reader asked for it to end with its connection. */
+		stopOnDisconnect: (generation: Generation): void => {
+			engine.stop(generation.facts.id, "owner");
+		},
+
+		/** What runs in a session now. Codes: `invalid_id`, `session_not_found`. */
+		findRunning: async (userId: Id, text: string): Promise<Generation | undefined> =>
+			engine.findBySession((await requireSession(userId, text)).id),
+
+		/** A title from the first exchange, made by the model, else from the first words; stored. Codes: `invalid_id`, `session_not_found`. */
+		generateTitle: async (userId: Id, text: string): Promise<string> => {
+			const session = await requireSession(userId, text);
+			const { messages } = await store.findMessages(session.id, { offset: 0, limit: 10 });
+			const prompt = messages.find((message) => message.role === "user" && message.content.trim() !== "")?.content;
+			if (prompt === undefined) return session.title || DEFAULT_TITLE;
+			const answer = messages.find((message) => message.role === "assistant" && message.content !== "")?.content ?? "";
+			const title = (await askForTitle(userId, session, prompt, answer)) ?? titleFromPrompt(prompt);
+			await store.updateSession(session.id, userId, { title }, clock.now());
+			return title;
+		},
+	};
+
+	async function askForTitle(userId: Id, session: Session, prompt: string, answer: string): Promise<string | undefined> {
+		const exchange = `User: ${prompt.slice(0, 1000)}\n\nAssistant: ${answer.slice(0, 1000)}`;
+		try {
+			const said = await oneShot({
+				userId,
+				sessionId: session.id,
+				model: session.model,
+				maxTokens: 30,
+				timeoutMs: TITLE_TIMEOUT_MS,
+				messages: [
+					{ role: "system", content: "You name conversations. Answer with a title of two to six words and nothing else." },
+					{ role: "user", content: `${exchange}\n\nThe title of this conversation:` },
+				],
+			});
+			return said === undefined ? undefined : titleFromAnswer(said);
+		} catch (error) {
+			log.debug({ err: error }, "no model made a title; the prompt's first words serve");
+			return undefined;
+		}
+	}
+}
+
+/** A turn that is over, told from the store as a reader would have seen it. */
+export function replayOf(
+	{ userMessage, answer }: Turn,
+	describeError: (code: NonNullable<Turn["answer"]["errorCode"]>) => { error: string; retryable: boolean },
+): GenerationEvent[] {
+	const events: GenerationEvent[] = [
+		{
+			type: "start",
+			messageId: answer.id,
+			userMessageId: userMessage.id,
+			generationId: answer.generationId ?? answer.id,
+			model: answer.model,
+		},
+	];
+	let seq = 0;
+	if (answer.reasoning) events.push({ type: "reasoning", content: answer.reasoning, seq: ++seq });
+	if (answer.content !== "") events.push({ type: "token", content: answer.content, seq: ++seq });
+	const code = answer.errorCode ?? (answer.status === "streaming" ? "interrupted" : null);
+	if (code !== null) events.push({ type: "error", code, ...describeError(code) });
+	else {
+		events.push({
+			type: "end",
+			messageId: userMessage.clientMessageId ?? answer.id,
+			assistantMessageId: answer.id,
+			finishReason: answer.finishReason ?? "stop",
+			usage: answer.usage,
+		});
+	}
+	return events;
+}

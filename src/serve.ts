@@ -1,0 +1,232 @@
+// How a server starts and stops: in which order, what it says, and what it looks at once it listens. Part of the wiring.
+
+import { type App, createApp } from "./app.ts";
+import { createAccountMaker } from "./auth/accounts.ts";
+import { createPasswords } from "./auth/passwords.ts";
+import { createSetupGate, type SetupGate } from "./auth/setup.ts";
+import { createTokenMint } from "./auth/tokens.ts";
+import { createClock } from "./clock.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import type { Config } from "./config/options.ts";
+import { createAddressReader } from "./http/address.ts";
+import { createEntry } from "./http/entry.ts";
+import { createMemoryLimiter } from "./limiter/memory.ts";
+import { createLog } from "./log.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { KeyRing } from "./ports/keys.ts";
+import type { Log } from "./ports/log.ts";
+import type { Store } from "./ports/store.ts";
+import { listen } from "./server.ts";
+import { keyFilePath, openStore } from "./store/index.ts";
+import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
+import { lockDataFolder } from "./store/sqlite/lock.ts";
+import { createUpstreams, probeLocal } from "./upstream/index.ts";
+import { VERSION } from "./version.ts";
+
+export type ServeOptions = {
+	/** Brings an older database up in place of refusing it. */
+	readonly migrate: boolean;
+	/** Adds the built-in demo model. */
+	readonly demo: boolean;
+	/** Writes one line for the person at the shell. */
+	readonly print: (line: string) => void;
+	/** Whether standard error is a terminal that takes colours. */
+	readonly terminal: { readonly isTerminal: boolean; readonly color: boolean };
+};
+
+export type RunningServer = {
+	readonly address: string;
+	/** Resolves when the server has stopped. */
+	readonly stopped: Promise<void>;
+	/** Takes no new work, lets running answers end within SHUTDOWN_GRACE, stores the rest, and stops. */
+	stop(): Promise<void>;
+};
+
+const PURGE_EVERY_MS = 3_600_000;
+
+/** See `serve` of the wiring. */
+export async function startServer({ config }: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
+	const log = createLog({ level: levelOf(config), pretty: options.terminal.isTerminal, color: options.terminal.color });
+	const lock = lockDataFolder(config.dataDir);
+	let store: Store | undefined;
+	try {
+		store = await openStore(config.dataDir, { writer: "worker", migrate: options.migrate });
+		return start({ config, options, log, store, release: lock.release });
+	} catch (error) {
+		await store?.close();
+		lock.release();
+		throw error;
+	}
+}
+
+type Parts = {
+	readonly config: Config;
+	readonly options: ServeOptions;
+	readonly log: Log;
+	readonly store: Store;
+	readonly release: () => void;
+};
+
+function start(parts: Parts): RunningServer {
+	const { config, options, log, store, release } = parts;
+	const clock = createClock();
+	const setup = createSetupGate(clock);
+	let draining = false;
+	let address = "";
+	const app = compose({ ...parts, clock, setup, isDraining: () => draining, publicUrl: () => config.publicUrl ?? address });
+	// The writer takes things in their order: this stands before any turn that could begin.
+	store.repairInterrupted(clock.now()).then(
+		(count) => count > 0 && log.warn({ answers: count }, "answers that a crash had cut off are marked as interrupted"),
+		(error: unknown) => log.error({ err: error }, "answers that a crash had cut off could not be marked"),
+	);
+	const entry = createEntry({
+		handle: app.handle,
+		addresses: createAddressReader(config.trustedProxies, (peer) =>
+			log.warn(
+				{ peer },
+				"X-Forwarded-For came from a peer that is not in TRUSTED_PROXIES and does not count: everybody behind that proxy shares one limit",
+			),
+		),
+		allowedOrigins: config.allowedOrigins,
+		log,
+		newRequestId: () => crypto.randomUUID(),
+		elapsed: clock.elapsed,
+	});
+	const server = listen({ entry, host: config.host, port: config.port });
+	address = server.address;
+	const purge = setInterval(() => purgeLogins(store, clock, log), PURGE_EVERY_MS);
+	const onRejection = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
+	process.on("unhandledRejection", onRejection);
+	process.on("uncaughtException", onRejection);
+	options.print(`Ready: pocketllm ${VERSION} listens on ${address}`);
+	const announced = announce({ ...parts, clock, app, setup, address }).catch((error: unknown) =>
+		log.error({ err: error }, "the look around after the start failed"),
+	);
+	const stopped = Promise.withResolvers<void>();
+	const stop = async (): Promise<void> => {
+		if (draining) return stopped.promise;
+		draining = true;
+		clearInterval(purge);
+		await announced;
+		await app.closeEngine(config.shutdownGrace);
+		// Readers get their last event before the connections go.
+		await Bun.sleep(20);
+		await server.stop();
+		await store.close();
+		release();
+		process.off("unhandledRejection", onRejection);
+		process.off("uncaughtException", onRejection);
+		stopped.resolve();
+	};
+	return { address, stopped: stopped.promise, stop };
+}
+
+type Composition = Parts & {
+	readonly clock: Clock;
+	readonly setup: SetupGate;
+	readonly isDraining: () => boolean;
+	readonly publicUrl: () => string;
+};
+
+function compose({ config, log, store, clock, setup, isDraining, publicUrl }: Composition): App {
+	const limiter = createMemoryLimiter({
+		global: config.rateLimitGlobal,
+		login: config.rateLimitLogin,
+		signup: config.rateLimitSignup,
+		chat: config.rateLimitChat,
+	});
+	return createApp({
+		store,
+		limiter,
+		mint: createTokenMint({ ring: keyRing(config), clock }),
+		passwords: createPasswords({ minLength: config.passwordMinLength }),
+		setup,
+		clock,
+		log,
+		version: VERSION,
+		allowedOrigins: config.allowedOrigins,
+		isDraining,
+		auth: {
+			signupMode: config.signupMode,
+			accessTokenTtl: config.accessTokenTtl,
+			refreshTokenTtl: config.refreshTokenTtl,
+			refreshIdleTtl: config.refreshIdleTtl,
+			refreshGrace: config.refreshGrace,
+			resetLinksInLog: config.resetLinksInLog,
+			publicUrl,
+		},
+		engine: {
+			firstTokenTimeout: config.firstTokenTimeout,
+			idleTimeout: config.streamIdleTimeout,
+			totalTimeout: config.generationTimeout,
+			orphanTimeout: config.generationOrphanTimeout,
+			yieldTimeout: config.generationYieldTimeout,
+			heartbeatInterval: config.heartbeatInterval,
+			maxAnswerBytes: config.maxAnswerBytes,
+			contextMessages: config.contextMessages,
+			systemPrompt: config.systemPrompt ?? null,
+		},
+		queue: { limit: config.queueLimit, perUser: config.maxStreamsPerUser },
+		models: { defaultModel: config.defaultModel ?? null, standardSlots: config.upstreamConcurrency },
+	});
+}
+
+function keyRing(config: Config): KeyRing {
+	return config.jwtSecret === undefined
+		? openKeyFile(keyFilePath(config.dataDir))
+		: createFixedKeyRing(config.jwtSecret, config.jwtPreviousSecrets);
+}
+
+function purgeLogins(store: Store, clock: Clock, log: Log): void {
+	store
+		.purgeLogins(clock.now())
+		.catch((error: unknown) => log.warn({ err: error }, "old logins could not be removed; the next hour tries again"));
+}
+
+type Announcement = Parts & { readonly clock: Clock; readonly app: App; readonly setup: SetupGate; readonly address: string };
+
+/** What a person wants to know after the start: which model servers there are, who the administrator is, who may come in. */
+async function announce({ config, options, log, store, clock, app, setup, address }: Announcement): Promise<void> {
+	const { print } = options;
+	await findModelServers(config, options.demo, app, print);
+	const accounts = createAccountMaker({ store, clock, passwords: createPasswords({ minLength: config.passwordMinLength }) });
+	if (await accounts.lockOutPublishedAccount()) log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
+	if ((await store.countAdmins()) === 0) {
+		const url = config.publicUrl ?? address;
+		print(`No administrator yet. Open ${url}/setup#${setup.open()} within 30 minutes, or run: pocketllm create-admin`);
+	}
+	if (config.signupMode === "open" && !isLoopback(config.host)) {
+		print(`Warning: anybody who reaches ${config.host}:${new URL(address).port} can make an account. SIGNUP_MODE=closed ends that.`);
+	}
+}
+
+async function findModelServers(config: Config, demo: boolean, app: App, print: (line: string) => void): Promise<void> {
+	const configured = [...config.upstreams, ...(config.modelManagementUrl === undefined ? [] : [config.modelManagementUrl])];
+	const found = configured.length > 0 ? [] : await probeLocal();
+	const settings = [...configured, ...found.map(({ label: _label, ...setting }) => setting), ...(demo ? [{ kind: "demo" as const }] : [])];
+	app.models.use(createUpstreams(settings));
+	for (const { label, baseUrl } of found) print(`Found ${label} at ${baseUrl}`);
+	if (demo) print("Demo: a built-in model answers, which says that it is one.");
+	if (settings.length === 0) {
+		print("No model server found. Start Ollama or llama.cpp on this machine, or set UPSTREAMS; until then chats answer no_upstream.");
+		return;
+	}
+	await app.models.refreshAll();
+	for (const { name, status, models } of app.models.states()) {
+		print(
+			status === "up"
+				? `Models of ${name}: ${models.map((model) => model.id).join(", ") || "none"}`
+				: `Model server ${name} does not answer yet; it is asked again when somebody chats.`,
+		);
+	}
+}
+
+function isLoopback(host: string): boolean {
+	return host === "localhost" || host === "::1" || host === "[::1]" || host.startsWith("127.");
+}
+
+function levelOf({ debug, logLevel }: Config): "debug" | "info" | "warn" | "error" {
+	if (debug) return "debug";
+	if (logLevel === "warning") return "warn";
+	return logLevel === "critical" ? "error" : logLevel;
+}

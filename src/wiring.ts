@@ -1,0 +1,190 @@
+// Config → dependencies → a running server, or one act of a command. The only place that joins adapters to features. What only a
+// server needs is imported when one starts: commands are to be quick.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createPasswords } from "./auth/passwords.ts";
+import { newSecret } from "./auth/secrets.ts";
+import { createClock } from "./clock.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import type { Config } from "./config/options.ts";
+import type { UpstreamSetting } from "./config/upstreams.ts";
+import { PocketError } from "./domain/errors.ts";
+import type { Store } from "./ports/store.ts";
+import type { UpstreamReport } from "./ports/upstream.ts";
+import type { RunningServer, ServeOptions } from "./serve.ts";
+import { databasePath, keyFilePath, openStore } from "./store/index.ts";
+
+export type { RunningServer, ServeOptions } from "./serve.ts";
+
+/** Starts the server. Resolves when it listens. Codes: `already_exists` (the port), `store_locked`, `store_…`, `not_permitted`, `invalid_settings`. */
+export async function serve(loaded: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
+	const { startServer } = await import("./serve.ts");
+	return startServer(loaded, options);
+}
+
+export type AdminRequest = {
+	readonly email: string;
+	readonly name: string | null;
+	readonly password: string | null;
+	readonly promote: boolean;
+};
+
+/** Makes an administrator, also beside a running server. Codes: `already_exists`, `user_not_found`, `weak_password`, `validation_failed`, `store_…`. */
+export async function createAdmin(
+	config: Config,
+	request: AdminRequest,
+): Promise<{ user: { id: string; email: string }; outcome: "created" | "promoted" | "unchanged" }> {
+	const { createAccountMaker } = await import("./auth/accounts.ts");
+	return withStore(config, async (store) => {
+		const accounts = createAccountMaker({
+			store,
+			clock: createClock(),
+			passwords: createPasswords({ minLength: config.passwordMinLength }),
+		});
+		const { user, outcome } = await accounts.createAdmin(request, request.promote);
+		return { user: { id: user.id, email: user.email }, outcome };
+	});
+}
+
+/** What is wrong with a new password, as a sentence; `undefined` when nothing is. */
+export function checkPassword(config: Config, password: string): string | undefined {
+	const problem = createPasswords({ minLength: config.passwordMinLength }).problem(password);
+	return problem === undefined ? undefined : `The password ${problem}.`;
+}
+
+/** A password that nobody guesses: 24 characters, 144 random bits. */
+export function generatePassword(): string {
+	return newSecret().slice(0, 24);
+}
+
+export type SchemaReport = {
+	readonly kind: string;
+	readonly location: string;
+	readonly current: number;
+	readonly latest: number;
+	readonly pending: readonly { readonly version: number; readonly name: string }[];
+};
+
+/** Which version the store has, and what `migrate` would do. Codes: `store_damaged`, `not_permitted`, `store_unavailable`. */
+export async function schemaStatus(config: Config): Promise<SchemaReport> {
+	const { schemaStatus: read } = await import("./store/sqlite/migrations.ts");
+	const location = databasePath(config.dataDir);
+	const status = read(location);
+	return {
+		kind: "sqlite",
+		location,
+		current: status.found,
+		latest: status.current,
+		pending: status.pending.map(({ version, name }) => ({ version, name })),
+	};
+}
+
+/**
+ * Brings the store to this version, after a backup of the file. Codes: `store_locked` while a server runs, `store_too_new`,
+ * `store_damaged`, `store_full`, `not_permitted`.
+ */
+export async function migrateStore(
+	config: Config,
+	options: { readonly dryRun: boolean; readonly onStep: (line: string) => void },
+): Promise<{ from: number; to: number; backup: string | null }> {
+	const { migrate, schemaStatus: read } = await import("./store/sqlite/migrations.ts");
+	const { lockDataFolder } = await import("./store/sqlite/lock.ts");
+	const path = databasePath(config.dataDir);
+	const before = read(path);
+	if (options.dryRun) {
+		for (const step of before.pending) options.onStep(`would run ${step.version}: ${step.name}`);
+		return { from: before.found, to: before.current, backup: null };
+	}
+	const lock = lockDataFolder(config.dataDir);
+	try {
+		const backup = before.state === "older" ? await backUp(config, `before-migration-${before.found}-to-${before.current}`) : null;
+		if (backup !== null) options.onStep(`backed up to ${backup}`);
+		migrate({ path, onStep: (step) => options.onStep(`${step.version}: ${step.name}`) });
+		await lockOutPublishedAccount(config, options.onStep);
+		return { from: before.found, to: before.current, backup };
+	} finally {
+		lock.release();
+	}
+}
+
+async function backUp(config: Config, label: string): Promise<string> {
+	const { backupSqlite } = await import("./store/sqlite/backup.ts");
+	const moment = new Date().toISOString().replace(/[:.]/g, "-");
+	const to = join(config.dataDir, "backups", `${label}-${moment}.db`);
+	await backupSqlite({ path: databasePath(config.dataDir), to });
+	return to;
+}
+
+async function lockOutPublishedAccount(config: Config, onStep: (line: string) => void): Promise<void> {
+	const { createAccountMaker } = await import("./auth/accounts.ts");
+	await withStore(config, async (store) => {
+		const accounts = createAccountMaker({
+			store,
+			clock: createClock(),
+			passwords: createPasswords({ minLength: config.passwordMinLength }),
+		});
+		if (await accounts.lockOutPublishedAccount()) onStep("disabled demo@pocketllm.com, whose password is published");
+	});
+}
+
+/**
+ * Makes a new signing key. `graceMs`: for how long the one before still verifies; `now`: not at all. A running server takes it up within
+ * a second. Codes: `invalid_settings` when the key comes from JWT_SECRET, which only its owner can change; `not_permitted`.
+ */
+export async function rotateSigningKey(
+	config: Config,
+	options: { readonly graceMs: number | "now" },
+): Promise<{ kid: string; where: string; previousUntil: number | null; runningServer: number | null }> {
+	if (config.jwtSecret !== undefined) {
+		throw new PocketError("invalid_settings", {
+			sentence:
+				"The key comes from JWT_SECRET, which this command does not own. Put a new one there (openssl rand -base64 48), the old one into JWT_PREVIOUS_SECRETS for an hour, and restart.",
+		});
+	}
+	const { openKeyFile } = await import("./store/key-file.ts");
+	const { prepareFolder } = await import("./store/sqlite/files.ts");
+	prepareFolder(config.dataDir);
+	const where = keyFilePath(config.dataDir);
+	const now = Date.now();
+	const previousUntil = options.graceMs === "now" ? null : now + options.graceMs;
+	const key = openKeyFile(where).rotate(now, previousUntil);
+	return { kid: key.kid, where, previousUntil, runningServer: (await runningServer(config))?.pid ?? null };
+}
+
+/** A live look at one model server, within 5 s. Codes: `upstream_…`, `invalid_settings`. */
+export async function inspectUpstream(setting: UpstreamSetting): Promise<UpstreamReport> {
+	const { createUpstreams } = await import("./upstream/index.ts");
+	const upstream = createUpstreams([setting])[0];
+	if (upstream === undefined) throw new PocketError("no_upstream");
+	return upstream.inspect();
+}
+
+/** Model servers on their usual local ports, within a second. */
+export async function probeLocalUpstreams(): Promise<readonly { label: string; setting: UpstreamSetting }[]> {
+	const { probeLocal } = await import("./upstream/index.ts");
+	return (await probeLocal()).map(({ label, ...setting }) => ({ label, setting }));
+}
+
+/** The server that holds the data folder, if any. */
+export async function runningServer(config: Config): Promise<{ pid: number; address: string | null } | undefined> {
+	if (!existsSync(join(config.dataDir, "pocketllm.lock"))) return undefined;
+	const { lockDataFolder } = await import("./store/sqlite/lock.ts");
+	try {
+		lockDataFolder(config.dataDir).release();
+		return undefined;
+	} catch (error) {
+		if (!(error instanceof PocketError) || error.code !== "store_locked") throw error;
+		const pid = error.details.extra?.pid;
+		return { pid: typeof pid === "number" ? pid : 0, address: null };
+	}
+}
+
+async function withStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {
+	const store = await openStore(config.dataDir, { writer: "inline" });
+	try {
+		return await use(store);
+	} finally {
+		await store.close();
+	}
+}
