@@ -1,7 +1,7 @@
 // The commander program: every command, flag and example by name. Nothing runs here and no command's module is loaded here;
 // `run` is handed what is to be done. Completions and the man page are made from this very program.
 
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { VERSION } from "../src/version.ts";
 import { createShell, type GlobalOptions, type Shell } from "./shell.ts";
 
@@ -34,7 +34,7 @@ export function createProgram(run: Run): Command {
 	const add = <O>(
 		name: string,
 		description: string,
-		load: () => Promise<(shell: Shell, options: O) => Promise<void>>,
+		load: () => Promise<(shell: Shell, options: O, args: readonly string[]) => Promise<void>>,
 		lines: readonly (readonly [string, string])[],
 	): Command =>
 		program
@@ -42,9 +42,12 @@ export function createProgram(run: Run): Command {
 			.description(description)
 			.helpOption("-h, --help", "show this help")
 			.addHelpText("after", examples(lines))
-			.action(async (options: O, command: Command) => {
+			.action(async (...received) => {
+				// Commander hands over the arguments one by one, then the options, then the command.
+				const command: Command = received.at(-1);
+				const options: O = received.at(-2);
 				const shell = createShell(command.optsWithGlobals<GlobalOptions>());
-				await run(name, async () => (await load())(shell, options));
+				await run(name, async () => (await load())(shell, options, command.args));
 			});
 
 	add("serve", "Run the server in the foreground.", async () => (await import("./commands/serve.ts")).serve, [
@@ -134,6 +137,16 @@ export function createProgram(run: Run): Command {
 			["pocketllm config --json", "the same for scripts"],
 		],
 	);
+
+	add(
+		"completion",
+		"Print a script that completes commands and flags in your shell.",
+		async () => (await import("./commands/completion.ts")).completion,
+		[
+			["source <(pocketllm completion bash)", "for this shell; put it into ~/.bashrc to keep it"],
+			["pocketllm completion fish > ~/.config/fish/completions/pocketllm.fish", "for fish"],
+		],
+	).addArgument(new Argument("<shell>", "which shell").choices(["bash", "zsh", "fish"]));
 
 	for (const command of [program, ...program.commands]) {
 		command.exitOverride().configureOutput({

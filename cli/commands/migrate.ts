@@ -20,7 +20,6 @@ export async function migrate(shell: Shell, options: MigrateOptions): Promise<vo
 	}
 	const dryRun = options.dryRun === true;
 	const { from, to, backup } = await migrateStore(config, { dryRun, onStep: shell.say });
-	if (backup !== null) shell.say(`Backup: ${backup}`);
 	if (from === to) shell.say(`The schema is ${to} already; nothing to do.`);
 	else shell.say(dryRun ? `Would go from schema ${from} to ${to}; nothing was changed.` : `The schema went from ${from} to ${to}.`);
 	if (shell.json) shell.give({ text: "", json: { from, to, backup, dryRun } });

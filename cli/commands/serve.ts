@@ -1,6 +1,5 @@
 // `pocketllm serve`: the server in the foreground, from the first line to the last signal.
 
-import { readEnvironment } from "../../src/config/environment.ts";
 import { serve as startServer } from "../../src/wiring.ts";
 import { EXIT } from "../exit.ts";
 import type { Shell } from "../shell.ts";

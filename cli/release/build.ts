@@ -1,9 +1,13 @@
-// `bun run build`: dist/pocketllm for this machine. `bun run build --all`: one executable for each machine we release for, and
-// SHA256SUMS, which install.sh reads.
+// `bun run build`: dist/pocketllm for this machine. `bun run build --all`: one executable for each machine we release for, the
+// man page, and SHA256SUMS, which install.sh reads.
 
 import { statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { VERSION } from "../../src/version.ts";
+import { createProgram } from "../program.ts";
 import { compile, fileNameOf, TARGETS } from "./compile.ts";
+import { manualOf } from "./manual.ts";
+import { outlineOf } from "./outline.ts";
 
 const root = resolve(import.meta.dir, "../..");
 const dist = join(root, "dist");
@@ -24,6 +28,7 @@ async function main(): Promise<void> {
 		lines.push(`${await sha256(outfile)}  ${fileNameOf(target)}`);
 		console.log(`${outfile}  ${megabytes(outfile)}`);
 	}
+	writeFileSync(join(dist, "pocketllm.1"), manualOf(outlineOf(createProgram(async () => undefined)), VERSION));
 	writeFileSync(join(dist, "SHA256SUMS"), `${lines.join("\n")}\n`);
 }
 
