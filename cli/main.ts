@@ -1,6 +1,7 @@
 // The shell's door: parses the command line, runs the one command that was called, and turns what went wrong into one sentence and an
 // exit status. What the commands are called stands in program.ts; what they do, in commands/.
 
+import { forbidColor } from "../src/config/environment.ts";
 import { EXIT } from "./exit.ts";
 import { createProgram } from "./program.ts";
 
@@ -23,10 +24,7 @@ function interrupted(): void {
 }
 
 try {
-	if (own.includes("--no-color")) {
-		const { forbidColor } = await import("../src/config/environment.ts");
-		forbidColor();
-	}
+	if (own.includes("--no-color")) forbidColor();
 	const program = createProgram((command, act) => {
 		// `serve` drains at a signal. Between two prompts, and in every other command, Ctrl-C just ends it; at a prompt it is a key.
 		if (command !== "serve") process.once("SIGINT", interrupted);

@@ -1,6 +1,7 @@
 // What every command is given: where data and remarks go, how it was asked to speak, and the settings on demand.
 // No command writes to a stream, or reads the settings, any other way.
 
+import { readEnvironment } from "../src/config/environment.ts";
 import type { Flags, LoadedConfig } from "../src/config/load.ts";
 
 /** The options that stand before or after every command. */
@@ -40,10 +41,12 @@ export function createShell(options: GlobalOptions): Shell {
 		say: (line) => {
 			if (!quiet) process.stderr.write(`${line}\n`);
 		},
-		terminal: { isTerminal: process.stderr.isTTY === true, color: process.stderr.isTTY === true && options.color !== false },
+		terminal: {
+			isTerminal: process.stderr.isTTY === true,
+			color: process.stderr.isTTY === true && options.color !== false && !readEnvironment().NO_COLOR,
+		},
 		settings: async (flags = {}) => {
 			const { loadConfig } = await import("../src/config/load.ts");
-			const { readEnvironment } = await import("../src/config/environment.ts");
 			return loadConfig({
 				flags: { ...flags, ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }) },
 				environment: readEnvironment(),

@@ -32,6 +32,8 @@ const FLAGS = [
 	"--minify-whitespace",
 	"--minify-syntax",
 	"--sourcemap",
+	// Each lazily imported command and part in a chunk of its own: `--version` then loads nothing of the server (12 ms, else 18 ms).
+	"--splitting",
 	// Without these two the program would read .env, and run the preload of a bunfig.toml, of whatever folder it is started in.
 	"--no-compile-autoload-dotenv",
 	"--no-compile-autoload-bunfig",
