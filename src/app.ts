@@ -11,8 +11,8 @@ import type { SetupGate } from "./auth/setup.ts";
 import type { TokenMint } from "./auth/tokens.ts";
 import { chatRoutes } from "./chat/routes.ts";
 import { createChatService } from "./chat/service.ts";
-import type { EnginePolicy } from "./generation/engine.ts";
 import { createEngine } from "./generation/engine.ts";
+import type { EnginePolicy } from "./generation/job.ts";
 import { createOneShot } from "./generation/one-shot.ts";
 import { createQueue } from "./generation/queue.ts";
 import { healthRoutes } from "./health/routes.ts";
@@ -100,7 +100,7 @@ export function createApp(deps: AppDependencies): App {
 				.use(authRoutes({ auth, limiter }))
 				.use(passwordRoutes({ auth, limiter }))
 				.use(userRoutes({ users, createUser: auth.createUser }))
-				.use(chatRoutes({ chat, limiter, clock }))
+				.use(chatRoutes({ chat, limiter }))
 				.use(sessionRoutes({ sessions }))
 				.use(messageRoutes({ sessions }))
 				.use(modelRoutes({ models, busyOf: queue.busyOf }))

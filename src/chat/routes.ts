@@ -11,7 +11,6 @@ import { timestamp } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
 import { isRetryable } from "../http/problem.ts";
 import { encodeFrame, encodeFrameWithId, eventStream } from "../http/sse.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import * as schema from "./schema.ts";
 import { type ChatService, replayOf } from "./service.ts";
@@ -56,7 +55,7 @@ data: {"type":"end","messageId":"msg_1700000000000_abc123def","assistantMessageI
 
 `;
 
-export type ChatRouteDependencies = { readonly chat: ChatService; readonly limiter: Limiter; readonly clock: Clock };
+export type ChatRouteDependencies = { readonly chat: ChatService; readonly limiter: Limiter };
 
 type FollowOptions = { readonly after: number; readonly encode: (event: GenerationEvent) => string; readonly onGone?: () => void };
 
@@ -94,7 +93,7 @@ function describeError(code: ErrorCode) {
 	return { error: ERROR_SENTENCES[code], retryable: isRetryable(code) };
 }
 
-export function chatRoutes({ chat, limiter, clock }: ChatRouteDependencies) {
+export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 	const begin = async (request: Request, body: typeof schema.messageBody.static): Promise<BegunTurn> => {
 		const { user, loginId } = principalOf(request);
 		await countRequest(limiter, request, "chat", `user:${user.id}`);
@@ -141,7 +140,7 @@ export function chatRoutes({ chat, limiter, clock }: ChatRouteDependencies) {
 			async ({ body, request }) => {
 				exchangeOf(request).keepOpen();
 				const begun = await begin(request, body);
-				return begun.kind === "stored" ? collectStored(begun, body.sessionId) : await collect(begun.generation, clock);
+				return begun.kind === "stored" ? collectStored(begun, body.sessionId) : await collect(begun.generation);
 			},
 			{
 				body: schema.messageBody,
@@ -258,7 +257,7 @@ export function chatRoutes({ chat, limiter, clock }: ChatRouteDependencies) {
 }
 
 /** The whole answer of a running generation. Codes: those of an `error` event. */
-function collect(generation: Generation, clock: Clock): Promise<object> {
+function collect(generation: Generation): Promise<object> {
 	return new Promise((resolve, reject) => {
 		generation.follow((event) => {
 			if (event.type === "error") reject(new PocketError(event.code));
@@ -268,7 +267,7 @@ function collect(generation: Generation, clock: Clock): Promise<object> {
 				sessionId: generation.facts.sessionId,
 				content: generation.text().content,
 				role: "assistant",
-				timestamp: timestamp(clock.now()),
+				timestamp: timestamp(generation.facts.createdAt),
 				usage: event.usage,
 			});
 		});

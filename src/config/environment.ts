@@ -7,6 +7,6 @@ export function readEnvironment(): Readonly<Record<string, string | undefined>> 
 
 /** `--no-color`: everything that colours its output asks for NO_COLOR (https://no-color.org) when it is first used. */
 export function forbidColor(): void {
-	process.env["NO_COLOR"] = "1";
-	delete process.env["FORCE_COLOR"];
+	process.env.NO_COLOR = "1";
+	delete process.env.FORCE_COLOR;
 }

@@ -116,13 +116,13 @@ function findDataDir(sources: ConfigSources, problems: string[]): string {
 		if (chosen === "" || chosen.includes("\0")) problems.push("POCKETLLM_DATA_DIR must be a path.");
 		return resolve(chosen);
 	}
-	const state = environment["STATE_DIRECTORY"]?.split(":")[0];
+	const state = environment.STATE_DIRECTORY?.split(":")[0];
 	if (state !== undefined && isAbsolute(state)) return state;
-	const xdg = environment["XDG_DATA_HOME"];
+	const xdg = environment.XDG_DATA_HOME;
 	if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, "pocketllm");
-	const home = environment["HOME"];
+	const home = environment.HOME;
 	if (home !== undefined && isAbsolute(home)) return join(home, ".local", "share", "pocketllm");
-	const windows = environment["LOCALAPPDATA"];
+	const windows = environment.LOCALAPPDATA;
 	if (windows !== undefined && windows !== "") return join(windows, "pocketllm");
 	problems.push("POCKETLLM_DATA_DIR must be set, because there is no HOME to put the data folder in: give a folder with --data-dir.");
 	return resolve("pocketllm-data");

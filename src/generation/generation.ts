@@ -26,8 +26,9 @@ export type GenerationFacts = {
 	readonly answerId: Id;
 	readonly userMessageId: Id;
 	readonly clientMessageId: string | null;
-	readonly prompt: string;
 	readonly model: string | null;
+	/** When the answer's message was made (milliseconds since 1970). */
+	readonly createdAt: number;
 };
 
 export type Generation = ReturnType<typeof createGeneration>;

@@ -3,7 +3,7 @@
 import type { Id } from "../domain/id.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { PromptMessage, UpstreamCall } from "../ports/upstream.ts";
-import type { Router } from "./engine.ts";
+import type { Router } from "./job.ts";
 import type { Queue, Ticket } from "./queue.ts";
 
 export type OneShotRequest = {

@@ -7,6 +7,8 @@ import { notWritable } from "./errors.ts";
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
+/** What a data folder may hold and still be ours to close: our files, backups, and what a freshly made file system brings. */
+const OUR_NAMES = /^(pocketllm\b.*|signing-keys\b.*|backups|lost\+found)$/;
 
 /**
  * Makes the folder (0700) and an empty database file (0600) when they are missing, and sees that both, and SQLite's files beside it, can
@@ -54,7 +56,7 @@ function requireWritable(path: string): void {
 function isOurs(folder: string): boolean {
 	const { uid, mode } = statSync(folder);
 	if ((mode & 0o077) === 0 || uid !== process.getuid?.()) return false;
-	return readdirSync(folder).every((name) => name.startsWith("pocketllm") || name === "backups" || name === "lost+found");
+	return readdirSync(folder).every((name) => OUR_NAMES.test(name));
 }
 
 function systemError(error: unknown, path: string): PocketError {

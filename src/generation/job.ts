@@ -1,0 +1,113 @@
+// What the engine knows of one running generation beside the generation itself, and the registry of all that this process holds.
+
+import type { ErrorCode } from "../domain/errors.ts";
+import type { FinishReason, GenerationState } from "../domain/generation.ts";
+import type { Id } from "../domain/id.ts";
+import type { Usage } from "../domain/message.ts";
+import type { Session } from "../domain/session.ts";
+import type { User } from "../domain/user.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { MessageStore } from "../ports/store.ts";
+import type { PromptMessage, Upstream, UpstreamCall } from "../ports/upstream.ts";
+import type { Generation } from "./generation.ts";
+import type { Queue, Ticket } from "./queue.ts";
+
+/** Milliseconds, where it is a time. */
+export type EnginePolicy = {
+	readonly firstTokenTimeout: number;
+	readonly idleTimeout: number;
+	readonly totalTimeout: number;
+	readonly orphanTimeout: number;
+	readonly yieldTimeout: number;
+	readonly heartbeatInterval: number;
+	readonly maxAnswerBytes: number;
+	readonly contextMessages: number;
+	readonly systemPrompt: string | null;
+};
+
+/** Which model servers can take a turn. */
+export type Router = {
+	/** The model that will be asked, and the names of those that serve it. Codes: `no_upstream`, `model_not_found`. */
+	choose(model: string | null): Promise<Route>;
+	upstream(name: string): Upstream | undefined;
+	/** What happened with a model server, so that the next turn may go elsewhere. */
+	report(name: string, outcome: "ok" | ErrorCode): void;
+};
+
+export type Route = { readonly model: string | null; readonly upstreams: () => readonly string[] };
+
+export type EngineDependencies = {
+	readonly store: MessageStore;
+	readonly router: Router;
+	readonly queue: Queue;
+	readonly clock: Clock;
+	readonly log: Log;
+	readonly policy: EnginePolicy;
+	/** Whether the login that asked is still good; asked every few seconds while it runs. */
+	readonly isLoginGood: (loginId: Id) => Promise<boolean>;
+	/** Whether a person may be told to try again. */
+	readonly isRetryable: (code: ErrorCode) => boolean;
+};
+
+export type TurnRequest = {
+	readonly session: Session;
+	readonly user: User;
+	readonly loginId: Id;
+	readonly prompt: string;
+	/** The client's own id of the turn; the same one twice joins the first. */
+	readonly clientMessageId: string | null;
+	readonly model: string | null;
+	readonly temperature?: number;
+	readonly maxTokens?: number;
+};
+
+export type StopReason = "owner" | "orphaned" | "yielded" | "replaced" | "deleted" | "signed_out";
+
+/** Times are on the monotonic clock. */
+export type Job = {
+	readonly generation: Generation;
+	readonly request: TurnRequest;
+	readonly ticket: Ticket;
+	readonly createdAt: number;
+	readonly model: string | null;
+	upstream: string | undefined;
+	call: UpstreamCall | undefined;
+	context: readonly PromptMessage[];
+	/** Whether another model server was tried already. */
+	retried: boolean;
+	sentAt: number | undefined;
+	firstPartAt: number | undefined;
+	lastPartAt: number;
+	savedSeq: number;
+	checkedLoginAt: number;
+};
+
+export type Outcome = {
+	readonly state: Extract<GenerationState, "complete" | "stopped" | "interrupted" | "failed">;
+	readonly code: ErrorCode | null;
+	readonly finishReason: FinishReason | null;
+	readonly usage: Usage | null;
+};
+
+/** Nothing useful came. */
+export function failed(code: ErrorCode): Outcome {
+	return { state: "failed", code, finishReason: null, usage: null };
+}
+
+/** It was cut off; what had arrived is kept. */
+export function interrupted(code: ErrorCode): Outcome {
+	return { state: "interrupted", code, finishReason: null, usage: null };
+}
+
+/** All that runs here, and what ended within the last minute. */
+export type Registry = {
+	readonly jobs: Map<Id, Job>;
+	readonly bySession: Map<Id, Job>;
+	/** Until when (on the monotonic clock) it can be replayed from here; afterwards from the store. */
+	readonly finished: Map<Id, { readonly generation: Generation; readonly until: number }>;
+};
+
+export function createRegistry(): Registry {
+	return { jobs: new Map(), bySession: new Map(), finished: new Map() };
+}

@@ -1,0 +1,95 @@
+// What time does to generations: deadlines, heartbeats, answers that nobody follows, logins that ended, and the second's save (G2).
+
+import type { Id } from "../domain/id.ts";
+import type { Progress } from "../ports/store.ts";
+import type { Driver } from "./driving.ts";
+import type { Settler } from "./ending.ts";
+import { type EngineDependencies, interrupted, type Job, type Registry, type StopReason } from "./job.ts";
+import { createTicker, type Ticker } from "./ticker.ts";
+
+const TICK_MS = 100;
+const SAVE_EVERY_MS = 1000;
+const LOGIN_CHECK_MS = 3000;
+
+export type WatcherParts = {
+	readonly registry: Registry;
+	readonly settler: Settler;
+	readonly driver: Driver;
+	readonly stop: (id: Id, reason: StopReason) => void;
+};
+
+/** A ticker that the engine starts with a generation; it stops by itself when nothing is left to watch. */
+export function createWatcher({ store, queue, clock, log, policy, isLoginGood }: EngineDependencies, parts: WatcherParts): Ticker {
+	const { registry, settler, driver, stop } = parts;
+	let savedAt = clock.elapsed();
+
+	const watch = (job: Job, now: number): void => {
+		const { generation } = job;
+		if (generation.quietFor() >= policy.heartbeatInterval) generation.ping();
+		// While its end is being stored nothing else can happen to it.
+		if (generation.isOver()) return;
+		if (meetsDeadline(job, now)) return;
+		const orphaned = generation.orphanedFor();
+		const isInTheWay = job.sentAt === undefined || queue.isWantedByOthers(job.ticket);
+		if (orphaned >= policy.orphanTimeout) stop(generation.facts.id, "orphaned");
+		else if (orphaned >= policy.yieldTimeout && isInTheWay) stop(generation.facts.id, "yielded");
+		if (generation.isOver() || now - job.checkedLoginAt < LOGIN_CHECK_MS) return;
+		job.checkedLoginAt = now;
+		driver.guard(job, () => checkLogin(job));
+	};
+
+	/** Ends a job whose time is up, and says whether it did. Waiting for a slot does not count. */
+	const meetsDeadline = (job: Job, now: number): boolean => {
+		if (job.sentAt === undefined) return false;
+		if (now - job.sentAt >= policy.totalTimeout) {
+			settler.settle(job, interrupted("limit_reached"));
+			return true;
+		}
+		const isSilentFromStart = job.generation.state() === "sending";
+		const silence = now - (isSilentFromStart ? job.sentAt : job.lastPartAt);
+		if (silence < (isSilentFromStart ? policy.firstTokenTimeout : policy.idleTimeout)) return false;
+		driver.fail(job, { code: "upstream_timeout" });
+		return true;
+	};
+
+	const checkLogin = async ({ generation }: Job): Promise<void> => {
+		let isGood = true;
+		try {
+			isGood = await isLoginGood(generation.facts.loginId);
+		} catch (error) {
+			// A store that is away for a moment signs nobody out.
+			log.debug({ err: error }, "a login could not be checked");
+		}
+		if (!isGood) stop(generation.facts.id, "signed_out");
+	};
+
+	/** Hands the growing answers to the store, all in one write. */
+	const save = (): void => {
+		const progress: Progress[] = [];
+		for (const job of registry.jobs.values()) {
+			const { generation } = job;
+			if (generation.isOver() || generation.seq() === job.savedSeq) continue;
+			job.savedSeq = generation.seq();
+			progress.push({ messageId: generation.facts.answerId, ...generation.text() });
+		}
+		if (progress.length === 0) return;
+		store
+			.saveProgress(progress)
+			.catch((error: unknown) => log.warn({ err: error }, "the answers so far could not be stored; the next second tries again"));
+	};
+
+	const tick = (): void => {
+		const now = clock.elapsed();
+		for (const job of registry.jobs.values()) driver.guard(job, () => watch(job, now));
+		if (now - savedAt >= SAVE_EVERY_MS) {
+			savedAt = now;
+			save();
+			settler.retryUnstored();
+		}
+		for (const [id, { until }] of registry.finished) if (until <= now) registry.finished.delete(id);
+		if (registry.jobs.size === 0 && registry.finished.size === 0 && settler.unstored() === 0) ticker.stop();
+	};
+
+	const ticker = createTicker(TICK_MS, tick, (error) => log.error({ err: error }, "the engine's timer failed"));
+	return ticker;
+}
