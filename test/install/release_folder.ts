@@ -89,6 +89,6 @@ export function programNamed(name: string): string {
 	return `#!/bin/sh\nif [ "$1" = --version ]; then echo "${name}"; else echo "called with $*"; fi\n`;
 }
 
-export function sha256(text: string): string {
+function sha256(text: string): string {
 	return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
