@@ -2,23 +2,25 @@
 // exit status. What the commands are called stands in program.ts; what they do, in commands/.
 
 import { forbidColor } from "../src/config/environment.ts";
-import { EXIT } from "./exit.ts";
+import { EXIT, type ExitStatus } from "./exit.ts";
+import { write, written } from "./output.ts";
 import { createProgram } from "./program.ts";
 
 const argv = process.argv.slice(2);
 const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
 
-// A reader that has seen enough (`pocketllm config | head -1`) is no failure; there is nobody left to tell of one either.
-for (const stream of [process.stdout, process.stderr]) {
-	stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed));
-}
-
 /** Ends the process when everything printed has left it. */
-function leave(status: number): void {
-	process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
+async function leave(status: ExitStatus): Promise<never> {
+	const failure = await written();
+	// A reader that has seen enough (`pocketllm config | head -1`) is no failure. Data that could not be written is one.
+	if (failure === undefined || failure.code === "EPIPE") process.exit(status);
+	write("stderr", `pocketllm: The output cannot be written (${failure.code ?? "unknown reason"}).\n`);
+	await written();
+	process.exit(EXIT.failed);
 }
 
-function interrupted(): void {
+/** At once: what goes on meanwhile must not go on to write. */
+function interrupted(): never {
 	process.stderr.write("\npocketllm: Cancelled.\n");
 	process.exit(EXIT.cancelled);
 }
@@ -32,14 +34,12 @@ try {
 	});
 	if (argv.length === 0) program.help({ error: true });
 	await program.parseAsync(argv, { from: "user" });
-	leave(EXIT.done);
+	await leave(EXIT.done);
 } catch (error) {
 	const { isAskedFor, reportOf } = await import("./report.ts");
-	if (isAskedFor(error)) leave(EXIT.done);
-	else if (argv.length === 0) leave(EXIT.wrongUse);
-	else {
-		const { status, text } = reportOf(error, { json: own.includes("--json"), verbose: own.includes("--verbose") });
-		process.stderr.write(`${text}\n`);
-		leave(status);
-	}
+	if (isAskedFor(error)) await leave(EXIT.done);
+	if (argv.length === 0) await leave(EXIT.wrongUse);
+	const { status, text } = reportOf(error, { json: own.includes("--json"), verbose: own.includes("--verbose") });
+	write("stderr", `${text}\n`);
+	await leave(status);
 }

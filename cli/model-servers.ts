@@ -11,7 +11,7 @@ import { entryOf, plain } from "./show.ts";
 const FLAGS = "--upstream or --no-upstream";
 
 /** What a look at a model server shows, in a few words: its models, or why there is no answer. Never rejects. */
-export async function look(setting: UpstreamSetting): Promise<{ readonly answers: boolean; readonly words: string }> {
+async function look(setting: UpstreamSetting): Promise<{ readonly answers: boolean; readonly words: string }> {
 	try {
 		const { models } = await inspectUpstream(setting);
 		if (models.length === 0) return { answers: true, words: "answers, but offers no model yet" };

@@ -3,6 +3,7 @@
 
 import { Argument, Command, Option } from "commander";
 import { VERSION } from "../src/version.ts";
+import { write } from "./output.ts";
 import { createShell, type GlobalOptions, type Shell } from "./shell.ts";
 
 /** Does the work of one command. `load` imports its module, and is called only when the command is. */
@@ -152,6 +153,8 @@ export function createProgram(run: Run): Command {
 		command.exitOverride().configureOutput({
 			getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, 80),
 			getErrHelpWidth: () => Math.min(process.stderr.columns ?? 80, 80),
+			writeOut: (text) => write("stdout", text),
+			writeErr: (text) => write("stderr", text),
 			// The one place that tells of errors is report.ts.
 			outputError: () => undefined,
 		});

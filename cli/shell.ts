@@ -3,6 +3,7 @@
 
 import { readEnvironment } from "../src/config/environment.ts";
 import type { Flags, LoadedConfig } from "../src/config/load.ts";
+import { write } from "./output.ts";
 
 /** The options that stand before or after every command. */
 export type GlobalOptions = {
@@ -36,10 +37,10 @@ export function createShell(options: GlobalOptions): Shell {
 		quiet,
 		verbose: options.verbose === true,
 		give: ({ text, json: value }) => {
-			process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);
+			write("stdout", `${json ? JSON.stringify(value) : text}\n`);
 		},
 		say: (line) => {
-			if (!quiet) process.stderr.write(`${line}\n`);
+			if (!quiet) write("stderr", `${line}\n`);
 		},
 		terminal: {
 			isTerminal: process.stderr.isTTY === true,

@@ -1,7 +1,7 @@
 // Help, version and the behaviour of global options: what a person tries first.
 
 import { describe, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { binary, converse, run } from "../support/binary.ts";
 
 const COMMANDS = ["serve", "init", "create-admin", "rotate-jwt-secret", "migrate", "config", "version"];
@@ -61,6 +61,20 @@ test("a reader that has seen enough is no failure", async () => {
 	const { stdout, stderr } = await run([], { program: ["bash", "-c", script, await binary()] });
 	expect(stdout).toBe("0\n0\n");
 	expect(stderr).not.toContain("pocketllm:");
+});
+
+test.if(existsSync("/dev/full"))("data that cannot be written is a failure: status 1", async () => {
+	const { status, stderr } = await run([], { program: ["sh", "-c", '"$0" config --quiet > /dev/full', await binary()] });
+	expect(stderr).toBe("pocketllm: The output cannot be written (ENOSPC).\n");
+	expect(status).toBe(1);
+});
+
+test("--quiet leaves data and errors", async () => {
+	const data = await run(["config", "--quiet"]);
+	expect(data.stdout).toContain("PORT");
+	expect(data.stderr).toBe("");
+	const { stderr } = await run(["--quiet", "config", "--config", "/nowhere"]);
+	expect(stderr).toContain("/nowhere cannot be read");
 });
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour is what is looked for.

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { converse, run, scratch } from "../support/binary.ts";
 import { startModelServer } from "../support/model-server.ts";
@@ -129,6 +130,17 @@ describe("without a terminal", () => {
 		expect(stdout + stderr).not.toContain("s3cr3t");
 	});
 
+	test("an administrator is made, and on a second run left as it is", async () => {
+		const { env } = place();
+		const args = ["init", "--yes", "--no-upstream", "--email", "a@b.c", "--generate-password"];
+		const first = await run(args, { env });
+		expect(first.stdout).toMatch(/^\S{20,}\n$/);
+		const second = await run(args, { env });
+		expect(second.stderr).toContain("a@b.c has an account already, which was left as it is.");
+		expect(second.stdout).toBe("");
+		expect([first.status, second.status]).toEqual([0, 0]);
+	});
+
 	test("what the environment says wins over the file, and is told", async () => {
 		const { file, env } = place();
 		const { stderr } = await run(["init", "--yes", "--no-upstream", "--port", "9200"], { env: { ...env, PORT: "9300", HOST: "0.0.0.0" } });
@@ -196,6 +208,25 @@ describe("on a terminal", () => {
 			expect(existsSync(dataDir)).toBe(false);
 		}, 60_000);
 	}
+
+	test("Ctrl-C between two questions leaves nothing behind either: status 130", async () => {
+		const silent = createServer();
+		await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+		try {
+			const address = silent.address();
+			const port = typeof address === "object" && address !== null ? address.port : 0;
+			const { dataDir, env } = place();
+			const asked = new Promise<void>((resolve) => silent.once("connection", () => resolve()));
+			const talk = await converse(["init", "--yes", "--upstream", `openai+http://127.0.0.1:${port}/v1`], { env });
+			await asked;
+			talk.type("\x03");
+			expect(await talk.ended()).toBe(130);
+			expect(talk.screen()).toContain("pocketllm: Cancelled.");
+			expect(existsSync(dataDir)).toBe(false);
+		} finally {
+			silent.close();
+		}
+	});
 
 	test("a No at the end leaves everything as it was: status 130", async () => {
 		const { dataDir, file, env } = place();

@@ -5,16 +5,21 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { binary, environmentOf, run, scratch } from "../support/binary.ts";
 import { startChild } from "../support/child.ts";
+import { startModelServer } from "../support/model-server.ts";
 
-async function start(args: readonly string[] = []) {
-	const env = environmentOf({ env: { POCKETLLM_DATA_DIR: join(scratch(), "data"), UPSTREAMS: "ollama+http://127.0.0.1:9" } });
+const addressIn = (output: string): string => /listens on (http:\/\/127\.0\.0\.1:\d+)/.exec(output)?.[1] ?? "";
+
+async function start(env: Readonly<Record<string, string>> = {}) {
+	const environment = environmentOf({
+		env: { POCKETLLM_DATA_DIR: join(scratch(), "data"), UPSTREAMS: "ollama+http://127.0.0.1:9", ...env },
+	});
 	return startChild({
-		command: [await binary(), "serve", "--port", "0", ...args],
+		command: [await binary(), "serve", "--port", "0"],
 		cwd: scratch(),
-		environment: env,
+		environment,
 		isReady: async ({ output }) => {
-			const address = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
-			return address !== undefined && (await fetch(address)).ok;
+			const address = addressIn(output());
+			return address !== "" && (await fetch(`${address}/healthz`)).ok;
 		},
 	});
 }
@@ -28,6 +33,31 @@ describe("a signal ends the server with status 0", () => {
 		}, 60_000);
 	}
 });
+
+test("a second signal does not wait for an answer that is being written: status 130", async () => {
+	const model = startModelServer({ tokens: Array.from({ length: 1000 }, () => "word "), intervalMs: 500 });
+	try {
+		const server = await start({ UPSTREAMS: `openai+${model.baseUrl}`, SHUTDOWN_GRACE: "10m" });
+		const post = async (path: string, body: object, token = "") =>
+			fetch(`${addressIn(server.output())}/api/v1${path}`, {
+				method: "POST",
+				headers: { "content-type": "application/json", ...(token === "" ? {} : { authorization: `Bearer ${token}` }) },
+				body: JSON.stringify(body),
+			});
+		const { token } = JSON.parse(await (await post("/auth/signup", { email: "a@b.c", password: "a-Tall-ladder-77" })).text());
+		const { id } = JSON.parse(await (await post("/chat/sessions", {}, token)).text());
+		const stream = (await post("/chat/stream", { sessionId: id, prompt: "Go on" }, token)).body?.getReader();
+		await stream?.read();
+		process.kill(server.pid, "SIGTERM");
+		// It drains: the answer would take minutes.
+		const early = await Promise.race([server.exited, Bun.sleep(1500).then(() => "drains")]);
+		expect(early).toBe("drains");
+		process.kill(server.pid, "SIGTERM");
+		expect(await server.exited).toBe(130);
+	} finally {
+		await model.stop();
+	}
+}, 60_000);
 
 test("a port that is taken is named, with the remedy: status 5", async () => {
 	const other = createServer();
