@@ -11,7 +11,8 @@ import { compile } from "../../cli/release/compile.ts";
 
 const root = resolve(import.meta.dir, "../..");
 const cache = join(root, ".cache", "binary");
-const UNUSED_AFTER_MS = 2 * 3_600_000;
+/** Longer than any run of tests; each one is over 100 MB. */
+const UNUSED_AFTER_MS = 20 * 60_000;
 
 let built: Promise<string> | undefined;
 
