@@ -57,7 +57,8 @@ async function copyWhenFree(path: string, partial: string): Promise<void> {
 }
 
 function copy(path: string, partial: string): void {
-	const db = openConnection(path, "read");
+	// Not a reading one: `query_only` forbids VACUUM INTO too.
+	const db = openConnection(path, "write");
 	try {
 		db.query<never, [{ partial: string }]>("VACUUM INTO $partial").run({ partial });
 	} finally {

@@ -20,7 +20,7 @@ export type ConnectionUse =
 	/** The writer's: may wait for a moment. */
 	| "write";
 
-const BUSY_TIMEOUT_MS: Readonly<Record<ConnectionUse, number>> = { read: 10, write: 250 };
+const BUSY_TIMEOUT_MS: Readonly<Record<ConnectionUse, number>> = { read: 10, write: 50 };
 
 /**
  * Opens the file, which must exist, and asserts the settings. Throws SQLite's own errors (openError gives them a sentence), and

@@ -32,13 +32,25 @@ export function prepareFolder(folder: string): void {
 	requireWritable(folder);
 }
 
-/** Makes an empty file with mode 0600 when there is none, and takes others' rights from the one that is there. */
+/**
+ * Makes an empty file with mode 0600 when there is none, and takes others' rights from the one that is there. A file that is there is not
+ * opened: closing it would drop every lock that SQLite holds on it in this process (POSIX; https://sqlite.org/howtocorrupt.html, section 2.2).
+ */
 export function makePrivateFile(path: string): void {
 	try {
-		closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, PRIVATE_FILE));
+		if (!existsSync(path)) createEmpty(path);
 		if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, PRIVATE_FILE);
 	} catch (error) {
 		throw systemError(error, path);
+	}
+}
+
+function createEmpty(path: string): void {
+	try {
+		closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE_FILE));
+	} catch (error) {
+		// Somebody else was faster.
+		if (!existsSync(path)) throw error;
 	}
 }
 

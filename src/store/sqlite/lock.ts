@@ -13,6 +13,9 @@ export type DataFolderLock = {
 	release(): void;
 };
 
+/** Bun closes a database that nobody refers to any more, and a lock must not end because its owner forgot the handle. */
+const held = new Set<Database>();
+
 /**
  * Takes the folder for this process, making it when it is missing. Take it after `process.execve`: the files close on exec, and the lock with them.
  * Codes: `store_locked` with the holder's pid in its sentence, `not_permitted`, `store_full`.
@@ -29,11 +32,10 @@ export function lockDataFolder(folder: string): DataFolderLock {
 	} catch {
 		// The pid is for people only, and a full disk must not keep the server from starting: the lock is what counts.
 	}
-	let isReleased = false;
+	held.add(db);
 	return {
 		release() {
-			if (isReleased) return;
-			isReleased = true;
+			if (!held.delete(db)) return;
 			// Before the lock goes, so that nobody's new pid is taken away.
 			rmSync(pidPath, { force: true });
 			db.close();
