@@ -1,23 +1,36 @@
 // What a route says of itself: who may call it, and how it stands in the API reference. The access table that the guard enforces is
-// read from here, so a route that forgets it cannot be reached at all.
+// read from here, so a route that forgets it cannot be reached at all. How the reference is made from it is src/reference.
 
-import { ERROR_SENTENCES, type ErrorCode } from "../domain/errors.ts";
-import { STATUS } from "./problem.ts";
+import type { ErrorCode } from "../domain/errors.ts";
+import type { SchemaName } from "./schemas.ts";
 
 export const ACCESS = ["anonymous", "user", "admin"] as const;
 export type Access = (typeof ACCESS)[number];
 
+export type AnswerDescription = {
+	readonly description: string;
+	/** What the body looks like; every JSON answer has one. */
+	readonly schema?: SchemaName;
+	readonly example?: unknown;
+	/** `application/json` unless told. */
+	readonly mediaType?: string;
+};
+
 export type RouteDescription = {
 	readonly access: Access;
-	readonly tag: "Accounts" | "Users" | "Sessions" | "Messages" | "Chat" | "Models" | "Administration" | "Health";
+	readonly tag: "Accounts" | "Users" | "Sessions" | "Messages" | "Chat" | "Models" | "Administration" | "Health" | "Pages";
 	readonly summary: string;
 	readonly description?: string;
 	/** What a good answer is, by status. */
-	readonly answers: Readonly<Record<number, { readonly description: string; readonly example?: unknown; readonly mediaType?: string }>>;
-	/** Expected errors beside those that every route of this access can give. */
+	readonly answers: Readonly<Record<number, AnswerDescription>>;
+	/** Expected errors beside those that every route of this access can give, and those of reading a body. */
 	readonly errors?: readonly ErrorCode[];
-	/** An example of the body. */
+	/** An example of the body; a route that has one answers 422 to an empty body, as the old gateway did. */
 	readonly body?: unknown;
+	/** The body may be left out. */
+	readonly optionalBody?: boolean;
+	/** Request header fields that mean something here, with what they are for. */
+	readonly headers?: Readonly<Record<string, string>>;
 	/** Bodies of up to 1 MiB in place of 16 KiB, for signed-in callers. */
 	readonly largeBody?: boolean;
 };
@@ -37,11 +50,10 @@ const COMMON: Readonly<Record<Access, readonly ErrorCode[]>> = {
 	],
 };
 
-type Answer = {
-	description: string;
-	content?: Record<string, { schema?: { $ref: string }; example?: unknown; examples?: Record<string, { value: unknown }> }>;
-};
+export type MediaType = { schema?: { $ref: string } | { type: "string" }; example?: unknown };
+export type Answer = { description: string; content?: Record<string, MediaType> };
 
+/** An OpenAPI operation, with members for the program itself beside it; the reference takes those out or turns them into OpenAPI's own. */
 export type Operation = {
 	tags: string[];
 	summary: string;
@@ -50,43 +62,35 @@ export type Operation = {
 	responses: Record<string, Answer>;
 	"x-access": Access;
 	"x-large-body": boolean;
+	"x-needs-body": boolean;
 	"x-body-example": unknown;
+	"x-errors": ErrorCode[];
+	"x-headers": Readonly<Record<string, string>>;
 };
 
 /** The `detail` of an Elysia route: an OpenAPI operation with the access beside it. */
 export function describe(route: RouteDescription): Operation {
-	const responses: Record<string, Answer> = {};
-	for (const [status, answer] of Object.entries(route.answers)) {
-		responses[status] = {
-			description: answer.description,
-			...(answer.example === undefined ? {} : { content: { [answer.mediaType ?? "application/json"]: { example: answer.example } } }),
-		};
-	}
-	for (const [status, codes] of groupByStatus([...COMMON[route.access], ...(route.errors ?? [])])) {
-		const examples = Object.fromEntries(codes.map((code) => [code, { value: { status, code, detail: ERROR_SENTENCES[code] } }]));
-		responses[String(status)] = {
-			description: codes.map((code) => `\`${code}\`: ${ERROR_SENTENCES[code]}`).join("  \n"),
-			content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" }, examples } },
-		};
-	}
 	return {
 		tags: [route.tag],
 		summary: route.summary,
 		description: route.description ?? route.summary,
 		security: route.access === "anonymous" ? [] : [{ bearer: [] }],
-		responses,
+		responses: Object.fromEntries(Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)])),
 		"x-access": route.access,
 		"x-large-body": route.largeBody === true,
+		"x-needs-body": route.body !== undefined && route.optionalBody !== true,
 		"x-body-example": route.body,
+		"x-errors": [...new Set([...COMMON[route.access], ...(route.errors ?? [])])],
+		"x-headers": route.headers ?? {},
 	};
 }
 
-function groupByStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
-	const groups = new Map<number, ErrorCode[]>();
-	for (const code of new Set(codes)) {
-		const group = groups.get(STATUS[code]);
-		if (group === undefined) groups.set(STATUS[code], [code]);
-		else group.push(code);
-	}
-	return groups;
+function answerOf({ description, schema, example, mediaType }: AnswerDescription): Answer {
+	if (schema === undefined && example === undefined && mediaType === undefined) return { description };
+	const media: MediaType = {
+		...(schema === undefined ? {} : { schema: { $ref: `#/components/schemas/${schema}` } }),
+		...(schema === undefined && mediaType?.startsWith("text/") ? { schema: { type: "string" as const } } : {}),
+		...(example === undefined ? {} : { example }),
+	};
+	return { description, content: { [mediaType ?? "application/json"]: media } };
 }

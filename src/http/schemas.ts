@@ -1,0 +1,194 @@
+// The shapes of what we answer, as JSON Schema 2020-12, for the API reference. What json.ts, problem.ts and the routes send must fit them;
+// test/reference holds real answers against them. Routes name a schema by its type alone, so a start of the server does not load this.
+
+import type { GenerationState } from "../domain/generation.ts";
+import { MESSAGE_STATUSES, ROLES } from "../domain/message.ts";
+import { PREVIEW_LENGTH, TITLE_LENGTH } from "../domain/session.ts";
+import { UPSTREAM_KINDS } from "../ports/upstream.ts";
+
+export type Schema = { readonly [keyword: string]: unknown };
+type Members = Readonly<Record<string, Schema>>;
+
+const GENERATION_STATES: readonly GenerationState[] = ["queued", "sending", "streaming", "complete", "stopped", "interrupted", "failed"];
+
+const text: Schema = { type: "string" };
+const count: Schema = { type: "integer", minimum: 0 };
+const flag: Schema = { type: "boolean" };
+const id: Schema = { type: "string", pattern: "^[0-9a-f]{24}$" };
+/** Always UTC with `Z` and milliseconds. */
+const moment: Schema = { type: "string", format: "date-time" };
+const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const list = (name: string): Schema => ({ type: "array", items: ref(name) });
+const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: "null" }] });
+const about = (schema: Schema, description: string): Schema => ({ ...schema, description });
+
+/** All of `members` are always there, those of `optional` sometimes. */
+function object(members: Members, optional: Members = {}): Schema {
+	return { type: "object", required: Object.keys(members), properties: { ...members, ...optional } };
+}
+
+const user: Members = {
+	id,
+	email: about(text, "In lower case."),
+	name: about(text, "What the person is called; the e-mail address when no name was given."),
+	full_name: about(text, "The same as `name`."),
+	avatar_url: orNull(text),
+	avatar: about(orNull(text), "The same as `avatar_url`."),
+	is_admin: flag,
+	createdAt: moment,
+	updatedAt: moment,
+};
+
+const session: Members = {
+	id,
+	userId: id,
+	title: text,
+	createdAt: moment,
+	updatedAt: moment,
+	lastMessageAt: orNull(moment),
+	lastMessage: about(orNull({ type: "string", maxLength: PREVIEW_LENGTH }), "The beginning of the last message."),
+	metadata: about({ type: "object" }, "Whatever the client put there."),
+	messageCount: count,
+	model: about(orNull(text), "The model of this session; `null`: the server's default."),
+	systemPrompt: orNull(text),
+};
+
+const message: Members = {
+	id,
+	sessionId: id,
+	session_id: id,
+	user_id: id,
+	role: { enum: [...ROLES] },
+	content: text,
+	timestamp: moment,
+	created_at: moment,
+	status: { enum: [...MESSAGE_STATUSES] },
+};
+
+const messageExtras: Members = {
+	errorCode: about(text, "Why the answer failed or was cut off."),
+	reasoning: about(text, "Thinking text of a reasoning model, apart from the answer."),
+	model: text,
+	generationId: id,
+	messageId: about(text, "The client's own id of the turn."),
+	finishReason: about(text, "`stop`, `length`, or what the model server said."),
+	usage: ref("Usage"),
+	timings: ref("Timings"),
+};
+
+const page = { total: count, skip: count, limit: count };
+
+const event = (type: string, members: Members = {}, optional: Members = {}): Schema => object({ type: { const: type }, ...members }, optional);
+
+export const SCHEMAS = {
+	Problem: about(
+		object(
+			{
+				type: about(text, "`about:blank`: the status says what kind of problem it is."),
+				title: about(text, "The reason phrase of the status."),
+				status: { type: "integer", minimum: 400, maximum: 599 },
+				detail: about(text, "A sentence for a person."),
+				message: about(text, "The same sentence."),
+				code: { type: "string", pattern: "^[a-z_]+$", description: "For programs: it stays the same when the sentence is worded anew." },
+				requestId: about(text, "Stands in the server's log as well."),
+			},
+			{
+				errors: { type: "array", items: object({ path: text, message: text }), description: "What is wrong with which member (422)." },
+				generationId: about(id, "The answer that is being written (`generation_in_progress`)."),
+			},
+		),
+		"RFC 9457. Every error looks like this.",
+	),
+	User: object(user),
+	Me: object({ user: ref("User") }),
+	UserPage: object({ items: list("User"), total: count }),
+	Grant: object(
+		{ token: about(text, "The access token, for `Authorization: Bearer`."), expiresIn: about(count, "Seconds."), user: ref("User") },
+		{ refreshToken: about(text, "Good once; not there when an access token was renewed by itself.") },
+	),
+	Notice: object({ detail: text }),
+	Session: object(session),
+	SessionArray: list("Session"),
+	SessionPage: object({ data: list("Session"), total: count, page: count, limit: count, hasMore: flag }),
+	Title: object({ title: { type: "string", maxLength: TITLE_LENGTH } }),
+	Message: object(message, messageExtras),
+	MessageArray: list("Message"),
+	MessageList: object({ sessionId: id, messages: list("Message"), total: about(count, "Of the whole session.") }),
+	Usage: object({}, { promptTokens: count, completionTokens: count }),
+	Timings: object({}, { queuedMs: { type: "number" }, firstTokenMs: { type: "number" }, totalMs: { type: "number" } }),
+	Completion: object({
+		messageId: id,
+		sessionId: id,
+		content: text,
+		role: { const: "assistant" },
+		timestamp: moment,
+		usage: orNull(ref("Usage")),
+	}),
+	EventStream: {
+		type: "string",
+		description: "Each event is one line `data: <json>` and a blank line; its JSON is a `GenerationEvent`.",
+		contentMediaType: "text/event-stream",
+	},
+	GenerationEvent: {
+		oneOf: [
+			event("start", { messageId: id, userMessageId: id, generationId: id, model: orNull(text) }),
+			event("queued", { position: count }, { etaMs: count }),
+			event("token", { content: text, seq: count }),
+			event("reasoning", { content: text, seq: count }),
+			event("ping"),
+			event("end", { messageId: text, assistantMessageId: id, finishReason: text, usage: orNull(ref("Usage")) }),
+			event("error", { error: about(text, "Fit to be shown."), code: text, retryable: flag }),
+		],
+		description: "In this order: `start`, `queued`, `token` and `reasoning`, then exactly one of `end` and `error`; `ping` at any time.",
+	},
+	RunningGeneration: object({ generationId: id, status: { enum: [...GENERATION_STATES] }, messageId: id, seq: count }),
+	Stopping: object({ status: { const: "stopping" } }),
+	Model: object({ id: text, name: text, upstream: about(text, "The name of the model server.") }, { contextLength: count, loaded: flag }),
+	ModelList: object({ data: list("Model"), upstreams: list("Upstream") }),
+	Upstream: object({
+		name: text,
+		kind: { enum: [...UPSTREAM_KINDS] },
+		status: { enum: ["up", "down", "unknown"] },
+		slots: about(count, "Answers it makes at once."),
+		busy: about(count, "Answers it makes now."),
+	}),
+	Metrics: object({
+		overview: object({
+			total_users: count,
+			total_sessions: count,
+			total_messages: count,
+			admin_count: count,
+			active_users: about(count, "With a session updated in the last 7 days."),
+		}),
+		recent_activity: object({ new_users_24h: count, new_sessions_24h: count, new_messages_24h: count }),
+		messages: object({ user_messages: count, assistant_messages: count, avg_per_session: { type: "number", minimum: 0 } }),
+	}),
+	AdminUser: object({ ...user, disabled: flag, created_at: moment, updated_at: moment }),
+	AdminUserPage: object({ users: list("AdminUser"), ...page }),
+	AdminUserChange: object({ user: ref("AdminUser"), is_admin: flag }),
+	AdminSession: object({
+		...session,
+		user_id: id,
+		created_at: moment,
+		updated_at: moment,
+		last_message_at: orNull(moment),
+		last_message: orNull(text),
+		message_count: count,
+	}),
+	AdminSessionPage: object({ sessions: list("AdminSession"), ...page }),
+	AdminMessagePage: object({ messages: list("Message"), ...page }),
+	About: object({ status: { const: "ok" }, service: text, version: text }),
+	Liveness: object({ status: { const: "ok" } }),
+	Readiness: object(
+		{
+			status: { enum: ["ready", "unavailable"] },
+			store: object({ kind: text, status: { enum: ["ok", "unavailable"] } }),
+			limiter: object({ status: { enum: ["ok", "degraded"] } }),
+			upstreams: { type: "array", items: object({ name: text, status: { enum: ["up", "down", "unknown"] } }) },
+		},
+		{ draining: flag },
+	),
+	OpenApiDocument: object({ openapi: text, info: { type: "object" }, paths: { type: "object" }, components: { type: "object" } }),
+} as const satisfies Readonly<Record<string, Schema>>;
+
+export type SchemaName = keyof typeof SCHEMAS;
