@@ -56,7 +56,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					tag: "Accounts",
 					summary: "Make an account",
 					body: { ...CREDENTIALS, name: "Carol" },
-					answers: { 200: { description: "The account and its first tokens", example: EXAMPLE_GRANT } },
+					answers: { 200: { description: "The account and its first tokens", schema: "Grant", example: EXAMPLE_GRANT } },
 					errors: [
 						"signup_closed",
 						"email_taken",
@@ -85,7 +85,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					tag: "Accounts",
 					summary: "Sign in",
 					body: CREDENTIALS,
-					answers: { 200: { description: "A new login", example: EXAMPLE_GRANT } },
+					answers: { 200: { description: "A new login", schema: "Grant", example: EXAMPLE_GRANT } },
 					errors: [
 						"invalid_credentials",
 						"account_disabled",
@@ -104,7 +104,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 				access: "user",
 				tag: "Accounts",
 				summary: "Who am I",
-				answers: { 200: { description: "The signed-in person", example: { user: EXAMPLE_USER } } },
+				answers: { 200: { description: "The signed-in person", schema: "Me", example: { user: EXAMPLE_USER } } },
 			}),
 		})
 		.post(
@@ -122,7 +122,8 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					description:
 						"With a valid bearer token and no body: a new access token of the same login. With a refresh token and no bearer token: a new pair; refresh tokens are good once, and the use of a spent one ends the login.",
 					body: { refreshToken: "q3hX…" },
-					answers: { 200: { description: "Fresh tokens", example: EXAMPLE_GRANT } },
+					optionalBody: true,
+					answers: { 200: { description: "Fresh tokens", schema: "Grant", example: EXAMPLE_GRANT } },
 					errors: [
 						"unauthenticated",
 						"invalid_token",
@@ -174,6 +175,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					answers: {
 						200: {
 							description: "The administrator and the first tokens",
+							schema: "Grant",
 							example: { ...EXAMPLE_GRANT, user: { ...EXAMPLE_USER, is_admin: true } },
 						},
 					},
@@ -210,7 +212,11 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					description: "Always 202, whether there is such an account or not. There is no mailer: an administrator passes the link on.",
 					body: { email: CREDENTIALS.email },
 					answers: {
-						202: { description: "Noted", example: { detail: "If there is such an account, its administrator can pass on a reset link." } },
+						202: {
+							description: "Noted",
+							schema: "Notice",
+							example: { detail: "If there is such an account, its administrator can pass on a reset link." },
+						},
 					},
 					errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"],
 				}),

@@ -128,6 +128,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 						200: {
 							description: "Events `start`, `queued`, `token`, `reasoning`, `ping`, then one of `end` and `error`",
 							mediaType: "text/event-stream",
+							schema: "EventStream",
 							example: EXAMPLE_STREAM,
 						},
 					},
@@ -153,6 +154,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 					answers: {
 						200: {
 							description: "The stored answer",
+							schema: "Completion",
 							example: {
 								messageId: "6b041e0241cb1347a28169cb",
 								sessionId: EXAMPLE_PROMPT.sessionId,
@@ -185,7 +187,15 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 					summary: "Pick a running answer up again",
 					description:
 						"Replays what came after `Last-Event-ID` or `after`, then goes on live. Here `token` and `reasoning` events have an `id:` line.",
-					answers: { 200: { description: "The events of `/chat/stream`", mediaType: "text/event-stream", example: EXAMPLE_STREAM } },
+					answers: {
+						200: {
+							description: "The events of `/chat/stream`",
+							mediaType: "text/event-stream",
+							schema: "EventStream",
+							example: EXAMPLE_STREAM,
+						},
+					},
+					headers: { "Last-Event-ID": "The `id` of the last event that arrived; it wins over `after`." },
 					errors: ["invalid_id", "generation_not_found", "validation_failed"],
 				}),
 			},
@@ -202,7 +212,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 					access: "user",
 					tag: "Chat",
 					summary: "Stop an answer and keep what had arrived",
-					answers: { 202: { description: "It ends now", example: { status: "stopping" } } },
+					answers: { 202: { description: "It ends now", schema: "Stopping", example: { status: "stopping" } } },
 					errors: ["invalid_id", "generation_not_found"],
 				}),
 			},
@@ -230,6 +240,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 					answers: {
 						200: {
 							description: "The running generation",
+							schema: "RunningGeneration",
 							example: { generationId: "6b041e0241cb1347a28169cc", status: "streaming", messageId: "6b041e0241cb1347a28169cb", seq: 12 },
 						},
 						204: { description: "Nothing is" },
@@ -249,7 +260,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 					access: "user",
 					tag: "Sessions",
 					summary: "Name a session after its first exchange",
-					answers: { 200: { description: "The title, stored", example: { title: "The capital of France" } } },
+					answers: { 200: { description: "The title, stored", schema: "Title", example: { title: "The capital of France" } } },
 					errors: ["invalid_id", "session_not_found"],
 				}),
 			},

@@ -11,7 +11,13 @@ export function healthRoutes({ health }: { health: HealthService }) {
 				access: "anonymous",
 				tag: "Health",
 				summary: "What this is",
-				answers: { 200: { description: "Name and version", example: { status: "ok", service: "pocketLLM Backend", version: "0.1.0" } } },
+				answers: {
+					200: {
+						description: "Name and version",
+						schema: "About",
+						example: { status: "ok", service: "pocketLLM Backend", version: "0.1.0" },
+					},
+				},
 			}),
 		})
 		.get("/healthz", () => ({ status: "ok" }), {
@@ -19,7 +25,7 @@ export function healthRoutes({ health }: { health: HealthService }) {
 				access: "anonymous",
 				tag: "Health",
 				summary: "Whether the process lives",
-				answers: { 200: { description: "It listens", example: { status: "ok" } } },
+				answers: { 200: { description: "It listens", schema: "Liveness", example: { status: "ok" } } },
 			}),
 		})
 		.get(
@@ -38,6 +44,7 @@ export function healthRoutes({ health }: { health: HealthService }) {
 					answers: {
 						200: {
 							description: "Ready, each part by name",
+							schema: "Readiness",
 							example: {
 								status: "ready",
 								store: { kind: "sqlite", status: "ok" },
@@ -45,7 +52,7 @@ export function healthRoutes({ health }: { health: HealthService }) {
 								upstreams: [{ name: "ollama", status: "up" }],
 							},
 						},
-						503: { description: "Not ready" },
+						503: { description: "Not ready", schema: "Readiness" },
 					},
 				}),
 			},

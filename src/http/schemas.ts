@@ -78,7 +78,8 @@ const messageExtras: Members = {
 
 const page = { total: count, skip: count, limit: count };
 
-const event = (type: string, members: Members = {}, optional: Members = {}): Schema => object({ type: { const: type }, ...members }, optional);
+const event = (type: string, members: Members = {}, optional: Members = {}): Schema =>
+	object({ type: { const: type }, ...members }, optional);
 
 export const SCHEMAS = {
 	Problem: about(

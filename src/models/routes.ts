@@ -27,6 +27,7 @@ export function modelRoutes({ models, busyOf }: { models: ModelService; busyOf: 
 					answers: {
 						200: {
 							description: "Models and model servers, by name",
+							schema: "ModelList",
 							example: { data: [EXAMPLE], upstreams: [{ name: "ollama", kind: "ollama", status: "up", slots: 4, busy: 0 }] },
 						},
 					},
@@ -47,7 +48,7 @@ export function modelRoutes({ models, busyOf }: { models: ModelService; busyOf: 
 					access: "user",
 					tag: "Models",
 					summary: "One model",
-					answers: { 200: { description: "The model", example: EXAMPLE } },
+					answers: { 200: { description: "The model", schema: "Model", example: EXAMPLE } },
 					errors: ["model_not_found"],
 				}),
 			},

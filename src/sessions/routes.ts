@@ -58,7 +58,11 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 					tag: "Sessions",
 					summary: "List one's sessions",
 					answers: {
-						200: { description: "A page of sessions", example: { data: [EXAMPLE_SESSION], total: 1, page: 1, limit: 20, hasMore: false } },
+						200: {
+							description: "A page of sessions",
+							schema: "SessionPage",
+							example: { data: [EXAMPLE_SESSION], total: 1, page: 1, limit: 20, hasMore: false },
+						},
 					},
 					errors: ["validation_failed"],
 				}),
@@ -80,7 +84,11 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 					summary: "Begin a session",
 					body: { title: "Greetings" },
 					answers: {
-						201: { description: "The session", example: { ...EXAMPLE_SESSION, lastMessage: null, lastMessageAt: null, messageCount: 0 } },
+						201: {
+							description: "The session",
+							schema: "Session",
+							example: { ...EXAMPLE_SESSION, lastMessage: null, lastMessageAt: null, messageCount: 0 },
+						},
 					},
 					errors: BODY_ERRORS,
 				}),
@@ -91,7 +99,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				access: "user",
 				tag: "Sessions",
 				summary: "One session",
-				answers: { 200: { description: "The session", example: EXAMPLE_SESSION } },
+				answers: { 200: { description: "The session", schema: "Session", example: EXAMPLE_SESSION } },
 				errors: ID_ERRORS,
 			}),
 		})
@@ -103,7 +111,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				tag: "Sessions",
 				summary: "Rename a session, or change its metadata, model or system prompt",
 				body: { title: "Greetings" },
-				answers: { 200: { description: "The session now", example: EXAMPLE_SESSION } },
+				answers: { 200: { description: "The session now", schema: "Session", example: EXAMPLE_SESSION } },
 				errors: [...ID_ERRORS, ...BODY_ERRORS],
 			}),
 		})
@@ -140,6 +148,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 					answers: {
 						200: {
 							description: "Messages, and how many there are in all",
+							schema: "MessageList",
 							example: { sessionId: EXAMPLE_SESSION.id, messages: [EXAMPLE_MESSAGE], total: 1 },
 						},
 					},
@@ -169,7 +178,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				access: "admin",
 				tag: "Administration",
 				summary: "The sessions of a person",
-				answers: { 200: { description: "Newest first", example: [EXAMPLE_SESSION] } },
+				answers: { 200: { description: "Newest first", schema: "SessionArray", example: [EXAMPLE_SESSION] } },
 				errors: ["invalid_id", "user_not_found", "validation_failed"],
 			}),
 		});
@@ -187,7 +196,7 @@ export function messageRoutes({ sessions }: { sessions: SessionService }) {
 					access: "user",
 					tag: "Messages",
 					summary: "The messages of a session, as an array",
-					answers: { 200: { description: "Oldest first", example: [EXAMPLE_MESSAGE] } },
+					answers: { 200: { description: "Oldest first", schema: "MessageArray", example: [EXAMPLE_MESSAGE] } },
 					errors: [...ID_ERRORS, "validation_failed"],
 				}),
 			},
@@ -207,7 +216,7 @@ export function messageRoutes({ sessions }: { sessions: SessionService }) {
 					tag: "Messages",
 					summary: "Add a message without asking the model",
 					body: { role: "user", content: "Say hello" },
-					answers: { 201: { description: "The message", example: EXAMPLE_MESSAGE } },
+					answers: { 201: { description: "The message", schema: "Message", example: EXAMPLE_MESSAGE } },
 					errors: [...ID_ERRORS, ...BODY_ERRORS],
 				}),
 			},

@@ -48,7 +48,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 			tag: "Users",
 			summary: "Change one's profile",
 			body: { name: "Carol", avatar_url: "https://example.com/carol.png" },
-			answers: { 200: { description: "The profile now", example: EXAMPLE } },
+			answers: { 200: { description: "The profile now", schema: "User", example: EXAMPLE } },
 			errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"],
 		}),
 	};
@@ -58,7 +58,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 				access: "user",
 				tag: "Users",
 				summary: "One's profile",
-				answers: { 200: { description: "The profile", example: EXAMPLE } },
+				answers: { 200: { description: "The profile", schema: "User", example: EXAMPLE } },
 			}),
 		})
 		.patch("/profile", saveProfile, profile)
@@ -75,7 +75,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 					access: "admin",
 					tag: "Users",
 					summary: "List people",
-					answers: { 200: { description: "Newest first", example: { items: [EXAMPLE], total: 1 } } },
+					answers: { 200: { description: "Newest first", schema: "UserPage", example: { items: [EXAMPLE], total: 1 } } },
 					errors: ["validation_failed"],
 				}),
 			},
@@ -99,7 +99,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 					tag: "Users",
 					summary: "Make an account for somebody",
 					body: { email: "dave@example.com", password: "correct horse battery", name: "Dave" },
-					answers: { 201: { description: "The account", example: EXAMPLE } },
+					answers: { 201: { description: "The account", schema: "User", example: EXAMPLE } },
 					errors: [
 						"email_taken",
 						"weak_password",
@@ -118,7 +118,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 				access: "admin",
 				tag: "Users",
 				summary: "One person",
-				answers: { 200: { description: "The person", example: EXAMPLE } },
+				answers: { 200: { description: "The person", schema: "User", example: EXAMPLE } },
 				errors: ["invalid_id", "user_not_found"],
 			}),
 		});
