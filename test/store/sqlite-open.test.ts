@@ -167,15 +167,16 @@ test("a file that is no database is refused as damaged with its name and the rem
 	expect(() => schemaStatus(path)).toThrow(error.message);
 });
 
-test("a database with overwritten pages, or cut in half, is refused as damaged and not touched", async () => {
-	for (const harm of ["overwritten", "cut"]) {
+test("a database with overwritten pages, one bad page in its middle, or cut in half, is refused as damaged and not touched", async () => {
+	for (const harm of ["overwritten", "one page", "cut"]) {
 		const path = temporaryPath();
 		await filled(path);
 		const size = statSync(path).size;
 		if (harm === "cut") writeFileSync(path, readFileSync(path).subarray(0, Math.floor(size / 2)));
 		else {
 			const handle = openSync(path, "r+");
-			writeSync(handle, Buffer.alloc(size - 8192, 0xa5), 0, size - 8192, 8192);
+			const [start, length] = harm === "one page" ? [size / 2 - ((size / 2) % 4096), 4096] : [8192, size - 8192];
+			writeSync(handle, Buffer.alloc(length, 0xa5), 0, length, start);
 			closeSync(handle);
 		}
 		const before = readFileSync(path);

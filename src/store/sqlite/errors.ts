@@ -16,7 +16,6 @@ const CORRUPT = 11;
 const FULL = 13;
 const CANTOPEN = 14;
 const PROTOCOL = 15;
-const CONSTRAINT = 19;
 const NOTADB = 26;
 
 // errno of the last failed system call: no space, and quota used up.
@@ -26,7 +25,7 @@ const EDQUOT = 122;
 const ENVIRONMENT_CODES = new Set([PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB]);
 
 /** SQLite's primary result code of an error; `undefined` when SQLite did not throw it. (`instanceof SQLiteError` does not hold for all of them in Bun 1.4.) */
-export function sqliteCode(error: unknown): number | undefined {
+function sqliteCode(error: unknown): number | undefined {
 	if (!(error instanceof Error) || error.name !== "SQLiteError") return undefined;
 	return "errno" in error && typeof error.errno === "number" ? error.errno & 0xff : undefined;
 }
@@ -35,10 +34,6 @@ export function sqliteCode(error: unknown): number | undefined {
 export function isBusy(error: unknown): boolean {
 	const code = sqliteCode(error);
 	return code === BUSY || code === LOCKED || code === PROTOCOL;
-}
-
-export function isConstraint(error: unknown): boolean {
-	return sqliteCode(error) === CONSTRAINT;
 }
 
 /** The disk, the file or the memory is at fault, not the statement: everything in the transaction is void. */

@@ -1,10 +1,11 @@
 // Opens the SQLite store: files, settings, schema gate, then reads on this thread and one writer, composed to the port's Store.
 
 import type { Database } from "bun:sqlite";
+import { statSync } from "node:fs";
 import { PocketError } from "../../domain/errors.ts";
 import type { Store } from "../../ports/store.ts";
 import { openConnection } from "./connection.ts";
-import { isBusy, openError } from "./errors.ts";
+import { damaged, isBusy, openError } from "./errors.ts";
 import { prepareFiles } from "./files.ts";
 import { migrateConnection, readStatus, requireUsable } from "./migrations.ts";
 import { createProgress } from "./progress.ts";
@@ -23,6 +24,7 @@ export type SqliteStoreOptions = {
 
 const OPEN_LIMIT_MS = 5_000;
 const CHECK_LIMIT_MS = 2_000;
+const FULL_CHECK_BYTES = 8 * 1024 * 1024;
 
 /**
  * Opens the store. An empty or missing database is created. Nothing is deleted or rewritten when it refuses. Codes: `store_damaged`,
@@ -54,7 +56,7 @@ function openChecked(path: string, migrate: boolean): Database {
 		const status = readStatus(db);
 		if (status.state === "missing" || (status.state === "older" && migrate)) bringUp(path);
 		else requireUsable(status, path);
-		requireReadable(db);
+		requireReadable(db, path);
 		return db;
 	} catch (error) {
 		db.close();
@@ -71,8 +73,11 @@ function bringUp(path: string): void {
 	}
 }
 
-/** Reads the first and the last page of what matters most, so that a file that was cut or overwritten is found now and not by a person. */
-function requireReadable(db: Database): void {
+/**
+ * Finds damage now and not when a person meets it: the whole of a small database (3 ms for each MiB), of a large one the first and the last
+ * page of what matters most, since reading all of it would delay the start by seconds.
+ */
+function requireReadable(db: Database, path: string): void {
 	db.query("SELECT * FROM users ORDER BY seq LIMIT 1").get();
 	db.query("SELECT * FROM users ORDER BY seq DESC LIMIT 1").get();
 	db.query("SELECT * FROM sessions ORDER BY seq LIMIT 1").get();
@@ -80,6 +85,9 @@ function requireReadable(db: Database): void {
 	db.query("SELECT * FROM messages ORDER BY seq LIMIT 1").get();
 	db.query("SELECT * FROM messages ORDER BY seq DESC LIMIT 1").get();
 	db.query("SELECT * FROM totals").all();
+	if (statSync(path).size > FULL_CHECK_BYTES) return;
+	const check = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+	if (check?.quick_check !== "ok") throw damaged(path, check?.quick_check);
 }
 
 /** Joins reads and writer to a Store; apart from `createSqliteStore` so that a test can give its own writer. */
