@@ -90,7 +90,8 @@ export function createApp(deps: AppDependencies): App {
 	});
 	const access = createAccessTable();
 
-	const app = new Elysia({ name: "pocketllm" })
+	// Elysia looks for the path from the 11th character of a URL on unless told: behind the first slash of http://nas/.
+	const app = new Elysia({ name: "pocketllm", handler: { standardHostname: false } })
 		// Before everything else, so that every answer carries the fields of an allowed origin.
 		.use(crossOrigin(deps.allowedOrigins))
 		.use(dialect({ authenticate: auth.authenticate, limiter, log, access }))

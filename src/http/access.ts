@@ -8,6 +8,7 @@ export type AccessTable = {
 	/** `undefined`: there is no such row, and the route is closed. */
 	accessOf(method: string, route: string): Access | undefined;
 	takesLargeBody(method: string, route: string): boolean;
+	needsBody(method: string, route: string): boolean;
 	/** The verbs that an address knows, for `Allow`; empty when no route has it. */
 	verbsAt(pathname: string): readonly string[];
 	rows(): readonly { readonly method: string; readonly path: string; readonly access: Access | undefined }[];
@@ -22,11 +23,12 @@ export function routeKey(method: string, route: string): string {
 export function createAccessTable(): AccessTable {
 	const rows = new Map<
 		string,
-		{ method: string; path: string; access: Access | undefined; largeBody: boolean; segments: readonly string[] }
+		{ method: string; path: string; access: Access | undefined; largeBody: boolean; needsBody: boolean; segments: readonly string[] }
 	>();
 	return {
 		accessOf: (method, route) => rows.get(routeKey(method, route))?.access,
 		takesLargeBody: (method, route) => rows.get(routeKey(method, route))?.largeBody === true,
+		needsBody: (method, route) => rows.get(routeKey(method, route))?.needsBody === true,
 		verbsAt: (pathname) => {
 			const segments = segmentsOf(pathname);
 			const verbs = [...rows.values()].filter((row) => matches(row.segments, segments)).map((row) => row.method);
@@ -37,7 +39,14 @@ export function createAccessTable(): AccessTable {
 			for (const { method, path, hooks } of routes) {
 				const detail: Record<string, unknown> = typeof hooks?.detail === "object" && hooks.detail !== null ? { ...hooks.detail } : {};
 				const access = ACCESS.find((name) => name === detail["x-access"]);
-				rows.set(routeKey(method, path), { method, path, access, largeBody: detail["x-large-body"] === true, segments: segmentsOf(path) });
+				rows.set(routeKey(method, path), {
+					method,
+					path,
+					access,
+					largeBody: detail["x-large-body"] === true,
+					needsBody: detail["x-needs-body"] === true,
+					segments: segmentsOf(path),
+				});
 			}
 		},
 	};

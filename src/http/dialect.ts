@@ -64,7 +64,9 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 			guard(request, route);
 			const isLarge = access.takesLargeBody(request.method, route) && findPrincipal(request) !== undefined;
 			// Never undefined: that would hand the body to Elysia's own parsers, which take forms and text as well.
-			return (await readJsonBody(request, isLarge ? CHAT_BODY : SMALL_BODY)) ?? {};
+			const body = await readJsonBody(request, isLarge ? CHAT_BODY : SMALL_BODY);
+			if (body === undefined && access.needsBody(request.method, route)) throw missingBody();
+			return body ?? {};
 		})
 		.onTransform({ as: "global" }, ({ request, route }) => guard(request, route));
 }
@@ -73,6 +75,11 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 function bearerOf(field: string | null): string | undefined {
 	const match = /^bearer(?:\s+(.*))?$/i.exec(field?.trim() ?? "");
 	return match === null ? undefined : (match[1] ?? "").trim();
+}
+
+function missingBody(): PocketError {
+	const message = "must be a JSON object";
+	return new PocketError("validation_failed", { sentence: `body ${message}.`, fields: [{ path: "body", message }] });
 }
 
 function fromElysia(error: unknown, request: Request, access: AccessTable): PocketError {

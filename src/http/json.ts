@@ -2,7 +2,7 @@
 // existing client and the old answers mix them.
 
 import type { Message } from "../domain/message.ts";
-import { clip, DEFAULT_TITLE, PREVIEW_LENGTH, type Session } from "../domain/session.ts";
+import { clip, PREVIEW_LENGTH, type Session } from "../domain/session.ts";
 import { displayName, type User } from "../domain/user.ts";
 import type { UpstreamReport } from "../ports/upstream.ts";
 
@@ -40,7 +40,7 @@ export function sessionJson(session: Session) {
 	return {
 		id: session.id,
 		userId: session.userId,
-		title: session.title || DEFAULT_TITLE,
+		title: session.title,
 		createdAt: timestamp(session.createdAt),
 		updatedAt: timestamp(session.updatedAt),
 		lastMessageAt: timestampOrNull(session.lastMessageAt),

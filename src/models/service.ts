@@ -147,7 +147,9 @@ export function createModelService({ clock, log, defaultModel, standardSlots }: 
 			for (const entry of entries)
 				if (entry.lookedAt > 0) refresh(entry).catch((error: unknown) => log.error({ err: error }, "a look at a model server failed"));
 			const model = wanted ?? defaultModel ?? entries.flatMap(modelsOf)[0]?.id ?? null;
-			const able = entries.filter((entry) => serves(entry, model));
+			const byName = entries.filter((entry) => serves(entry, model));
+			// A model-management service is never told a model, and the existing client names one that its old gateway dropped.
+			const able = byName.length > 0 ? byName : entries.filter(({ upstream }) => upstream.kind === "model-management");
 			if (able.length === 0 && entries.every((entry) => entry.status === "up")) throw new PocketError("model_not_found");
 			// Servers that are down may well serve it: asking them gives the true error.
 			const candidates = able.length > 0 ? able : entries;

@@ -2,7 +2,7 @@
 
 import { t } from "elysia";
 import { ROLES } from "../domain/message.ts";
-import { integerIn } from "../http/query.ts";
+import { integerIn, oneOf } from "../http/query.ts";
 import { SESSION_SORTS } from "../ports/store.ts";
 
 const title = t.String({ maxLength: 1000, expects: "a text of at most 1000 characters" });
@@ -28,8 +28,8 @@ export const sessionChangeBody = t.Object({
 	systemPrompt,
 });
 
-const sort = t.Optional(t.UnionEnum([...SESSION_SORTS], { expects: `one of ${SESSION_SORTS.join(", ")}` }));
-const order = t.Optional(t.UnionEnum(["asc", "desc"], { expects: "asc or desc" }));
+const sort = t.Optional(oneOf(SESSION_SORTS));
+const order = t.Optional(oneOf(["asc", "desc"]));
 
 /** Both spellings are taken; the one that the client sends wins. */
 export const sessionListQuery = t.Object({
@@ -50,7 +50,7 @@ export const messageListQuery = t.Object({
 });
 
 export const newMessageBody = t.Object({
-	role: t.UnionEnum([...ROLES], { expects: `one of ${ROLES.join(", ")}` }),
+	role: oneOf(ROLES),
 	content: t.String({ maxLength: 1_000_000, expects: "a text" }),
 });
 
