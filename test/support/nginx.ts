@@ -9,12 +9,17 @@ import { findProgram, pathOf } from "./tools.ts";
 export type Nginx = Child & { readonly url: string; readonly port: number };
 
 /** Starts nginx on a free port of 127.0.0.1 before `target` (an http URL without path); ready when the port answers. Works as root too. */
-export async function startNginx(options: { readonly target: string; readonly workers?: number }): Promise<Nginx> {
+export async function startNginx(options: {
+	readonly target: string;
+	readonly workers?: number;
+	/** Connections to the target that each worker keeps open; none unless told. */
+	readonly keepAlive?: number;
+}): Promise<Nginx> {
 	const program = pathOf(await findProgram("nginx"));
 	const port = await findFreePort();
 	const prefix = mkdtempSync(join(tmpdir(), "pocketllm-nginx-"));
 	mkdirSync(join(prefix, "temporary"));
-	writeFileSync(join(prefix, "nginx.conf"), configuration(port, options.target, options.workers ?? 1));
+	writeFileSync(join(prefix, "nginx.conf"), configuration({ port, workers: 1, keepAlive: 0, ...options }));
 	const child = await startChild({
 		command: [program, "-p", prefix, "-e", "stderr", "-c", "nginx.conf"],
 		// Any HTTP answer will do: what stands behind it need not be there yet.
@@ -27,7 +32,8 @@ export async function startNginx(options: { readonly target: string; readonly wo
 	return { ...child, stop, url: `http://127.0.0.1:${port}`, port };
 }
 
-function configuration(port: number, target: string, workers: number): string {
+function configuration({ port, target, workers, keepAlive }: { port: number; target: string; workers: number; keepAlive: number }): string {
+	const upstream = keepAlive === 0 ? "" : `upstream target { server ${new URL(target).host}; keepalive ${keepAlive}; }`;
 	const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path temporary/${name};`).join(" ");
 	// Workers of a root master become another user unless told; that user could not use this folder.
 	const user = process.getuid?.() === 0 ? "user root;" : "";
@@ -35,11 +41,12 @@ function configuration(port: number, target: string, workers: number): string {
 events { worker_connections 4096; }
 http {
 	access_log off; ${temporary}
+	${upstream}
 	server {
 		listen 127.0.0.1:${port};
 		client_max_body_size 0;
 		location / {
-			proxy_pass ${target};
+			proxy_pass ${keepAlive === 0 ? target : "http://target"};
 			proxy_http_version 1.1;
 			proxy_set_header Host $http_host;
 			proxy_set_header Connection "";

@@ -1,0 +1,127 @@
+// The relay bench's passes as rows (medians over the passes) and as text. Measuring is for relay.ts.
+
+import type { Level, RelayPass } from "./relay.ts";
+import { median, medianSpread } from "./statistics.ts";
+import { ratio, show, table } from "./table.ts";
+
+export type RelayRow = ReturnType<typeof summarize>[number];
+
+/** One row for each level and relay. Ratios are of the same pass, then the median. */
+export function summarize(passes: readonly RelayPass[]) {
+	return groups(passes).map((own) => {
+		const { level, through } = own.first;
+		const beside = (name: string, pass: number): RelayPass | undefined =>
+			passes.find((other) => other.level === level && other.pass === pass && other.through === name);
+		const ratios = own.passes.map((pass) => costOf(pass) / costOf(beside("nginx", pass.pass)));
+		const added = (share: "p50" | "p99"): number =>
+			median(own.passes.map((pass) => pass.firstToken[share] - (beside("direct", pass.pass)?.firstToken[share] ?? Number.NaN)));
+		const sum = (member: "lost" | "doubled" | "reordered" | "complete" | "streams"): number =>
+			own.passes.reduce((total, pass) => total + pass[member], 0);
+		const middle = (value: (pass: RelayPass) => number): number => median(own.passes.map(value));
+		return {
+			level,
+			through,
+			cpuMsPerThousandTokens: middle(costOf),
+			timesNginx: median(ratios),
+			timesNginxLowest: Math.min(...ratios),
+			timesNginxHighest: Math.max(...ratios),
+			tokensPerSecond: middle((pass) => pass.tokens / pass.seconds),
+			delay: medianSpread(own.passes.map((pass) => pass.delay)),
+			firstToken: medianSpread(own.passes.map((pass) => pass.firstToken)),
+			firstByte: medianSpread(own.passes.map((pass) => pass.firstByte)),
+			addedToFirstToken: { p50: added("p50"), p99: added("p99") },
+			lost: sum("lost"),
+			doubled: sum("doubled"),
+			reordered: sum("reordered"),
+			complete: sum("complete"),
+			streams: sum("streams"),
+			memoryMb: Math.max(...own.passes.map((pass) => pass.memory.rssKb)) / 1024,
+			kbPerStream: middle((pass) => (pass.memory.pssKb - pass.idlePssKb) / level.streams),
+			generatorLoad: Math.max(...own.passes.map((pass) => pass.generatorLoad)),
+			modelLoad: Math.max(...own.passes.map((pass) => pass.modelLoad)),
+			machineLoad: Math.max(...own.passes.map((pass) => pass.machineLoad)),
+			trouble: own.passes.find((pass) => pass.trouble !== null)?.trouble ?? null,
+		};
+	});
+}
+
+function groups(passes: readonly RelayPass[]): { first: RelayPass; passes: RelayPass[] }[] {
+	const found: { first: RelayPass; passes: RelayPass[] }[] = [];
+	for (const pass of passes) {
+		const group = found.find(({ first }) => first.level === pass.level && first.through === pass.through);
+		if (group === undefined) found.push({ first: pass, passes: [pass] });
+		else group.passes.push(pass);
+	}
+	return found;
+}
+
+/** CPU of the relay per 1,000 tokens, in milliseconds. Without a relay there is none. */
+function costOf(pass: RelayPass | undefined): number {
+	return pass === undefined || pass.through === "direct" ? Number.NaN : (pass.relayCpuMs / pass.tokens) * 1000;
+}
+
+const nameOf = ({ streams, rate }: Level): string => `${streams} × ${rate}/s`;
+
+export function relayText(rows: readonly RelayRow[], passCount: number): string {
+	const cost = rows.map((row) => [
+		nameOf(row.level),
+		row.through,
+		show(row.cpuMsPerThousandTokens),
+		ratio(row.timesNginx),
+		Number.isFinite(row.timesNginx) ? `${show(row.timesNginxLowest)}–${show(row.timesNginxHighest)}` : "–",
+		String(row.lost),
+		String(row.doubled),
+		String(row.reordered),
+		`${row.complete}/${row.streams}`,
+		row.memoryMb > 0 ? `${show(row.memoryMb)} MB` : "–",
+		row.memoryMb > 0 ? `${show(row.kbPerStream)} KB` : "–",
+	]);
+	const time = rows.map((row) => [
+		nameOf(row.level),
+		row.through,
+		show(row.delay.p50),
+		show(row.delay.p99),
+		show(row.firstToken.p50),
+		show(row.firstToken.p99),
+		show(row.addedToFirstToken.p50),
+		show(row.addedToFirstToken.p99),
+		show(row.firstByte.p50),
+		show(row.firstByte.p99),
+	]);
+	return [
+		`CPU of the relay in ms per 1,000 tokens (medians of ${passCount}), what went wrong (in all), memory`,
+		"",
+		table(["level", "through", "CPU", "nginx", "range", "lost", "doubled", "disorder", "complete", "RSS", "a stream"], cost, 2),
+		"",
+		"Milliseconds: from the model's sending to our reading of a token; from a request to its first token",
+		"under full load, what of that is more than direct; and to its first byte",
+		"",
+		table(["level", "through", "token p50", "p99", "first p50", "p99", "added p50", "p99", "byte p50", "p99"], time, 2),
+		"",
+		...notes(rows),
+	].join("\n");
+}
+
+const BUSY = 0.85;
+const FULL = 0.95;
+
+/** What a reader must know before judging by these figures. */
+function notes(rows: readonly RelayRow[]): string[] {
+	return rows.flatMap((row) => {
+		const at = `${nameOf(row.level)} through ${row.through}`;
+		const wanted = row.level.streams * row.level.rate;
+		return [
+			row.generatorLoad > BUSY ? `The load generator is saturated at ${at}: ${percent(row.generatorLoad)} of a core.` : "",
+			row.modelLoad > BUSY ? `The model stand-in is saturated at ${at}: ${percent(row.modelLoad)} of a core.` : "",
+			row.machineLoad > FULL ? `All cores are taken at ${at} (${percent(row.machineLoad)}): do not judge by its delays.` : "",
+			row.tokensPerSecond < wanted * 0.97
+				? `Only ${Math.round(row.tokensPerSecond)} of ${wanted} tokens a second came at ${at}: something is saturated.`
+				: "",
+			row.trouble === null ? "" : `At ${at} a stream failed: ${row.trouble.replaceAll(/\s+/g, " ").slice(0, 300)}`,
+		].filter((line) => line !== "");
+	});
+}
+
+function percent(share: number): string {
+	return `${Math.round(share * 100)} %`;
+}

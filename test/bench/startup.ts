@@ -1,0 +1,2 @@
+export const measureStartup = async (_: object) => ({});
+export const startupText = (_: object) => "";
