@@ -26,6 +26,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { Limiter } from "./ports/limiter.ts";
 import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
+import { createReference } from "./reference/routes.ts";
 import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
 import { createSessionService } from "./sessions/service.ts";
 import { userRoutes } from "./users/routes.ts";
@@ -89,6 +90,7 @@ export function createApp(deps: AppDependencies): App {
 		version: deps.version,
 	});
 	const access = createAccessTable();
+	const reference = createReference({ version: deps.version, prefix: PREFIX });
 
 	// Elysia looks for the path from the 11th character of a URL on unless told: behind the first slash of http://nas/.
 	const app = new Elysia({ name: "pocketllm", handler: { standardHostname: false } })
@@ -105,9 +107,11 @@ export function createApp(deps: AppDependencies): App {
 				.use(sessionRoutes({ sessions }))
 				.use(messageRoutes({ sessions }))
 				.use(modelRoutes({ models, busyOf: queue.busyOf }))
-				.use(adminRoutes({ admin })),
+				.use(adminRoutes({ admin }))
+				.use(reference.routes),
 		);
 	access.fill(app.routes);
+	reference.fill(app);
 	return { handle: app.fetch, access, models, closeEngine: engine.close };
 }
 

@@ -187,7 +187,8 @@ type Announcement = Parts & { readonly clock: Clock; readonly app: App; readonly
 
 /** What a person wants to know after the start: which model servers there are, who the administrator is, who may come in. */
 async function announce({ config, options, log, store, clock, app, setup, address }: Announcement): Promise<void> {
-	const { print } = options;
+	// Names of models come from other servers: none may steer the operator's terminal.
+	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
 	await findModelServers(config, options.demo, app, print);
 	const accounts = createAccountMaker({ store, clock, passwords: createPasswords({ minLength: config.passwordMinLength }) });
 	if (await accounts.lockOutPublishedAccount()) log.warn({}, "demo@pocketllm.com had its published password and is disabled now");

@@ -4,6 +4,7 @@ import { ERROR_SENTENCES, type ErrorCode, PocketError } from "../domain/errors.t
 import { messageStatusOf } from "../domain/generation.ts";
 import type { Timings } from "../domain/message.ts";
 import type { AnswerEnd } from "../ports/store.ts";
+import type { Estimator } from "./estimate.ts";
 import type { EngineDependencies, Job, Outcome, Registry } from "./job.ts";
 
 /** How long a finished generation can be replayed from here. */
@@ -17,7 +18,10 @@ export type Settler = {
 	readonly unstored: () => number;
 };
 
-export function createSettler({ store, queue, clock, log, isRetryable }: EngineDependencies, registry: Registry): Settler {
+export type SettlerParts = { readonly registry: Registry; readonly estimator: Estimator };
+
+export function createSettler(deps: EngineDependencies, { registry, estimator }: SettlerParts): Settler {
+	const { store, queue, clock, log, isRetryable } = deps;
 	/** Ends that the store did not take. Until they are in it, their sessions take no new turn: the answer there is still `streaming`. */
 	const unstored = new Set<AnswerEnd>();
 
@@ -76,6 +80,7 @@ export function createSettler({ store, queue, clock, log, isRetryable }: EngineD
 			if (generation.isOver()) return;
 			generation.become(outcome.state === "failed" && generation.seq() > 0 ? "interrupted" : outcome.state);
 			job.call?.cancel();
+			if (job.sentAt !== undefined && outcome.state === "complete") estimator.note(job.model, clock.elapsed() - job.sentAt);
 			queue.leave(job.ticket);
 			conclude(job, outcome).catch((error: unknown) =>
 				log.error({ generation: generation.facts.id, err: error }, "the end of an answer was not told"),

@@ -5,17 +5,34 @@
 // stored at least once a second (G2); the end is stored before it is told (G4); one generation per session (G5, also the store's rule).
 
 import { PocketError } from "../domain/errors.ts";
+import type { GenerationState } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
 import type { Message } from "../domain/message.ts";
+import type { User } from "../domain/user.ts";
 import type { Turn } from "../ports/store.ts";
 import { createDriver } from "./driving.ts";
 import { createSettler } from "./ending.ts";
+import { createEstimator } from "./estimate.ts";
 import { createGeneration, type Generation } from "./generation.ts";
 import { createRegistry, type EngineDependencies, interrupted, type Job, type Route, type StopReason, type TurnRequest } from "./job.ts";
 import { createWatcher } from "./watching.ts";
 
 /** A turn that was found or begun: running here, or over and in the store. */
 export type BegunTurn = { readonly kind: "running"; readonly generation: Generation } | { readonly kind: "stored"; readonly turn: Turn };
+
+/** What an administrator sees of a generation; never its text. */
+export type RunningGeneration = {
+	readonly id: Id;
+	readonly sessionId: Id;
+	readonly user: Pick<User, "id" | "email">;
+	readonly state: GenerationState;
+	readonly model: string | null;
+	readonly upstream: string | null;
+	/** Its place among those who wait; `null` when it has a slot. */
+	readonly position: number | null;
+	readonly seq: number;
+	readonly createdAt: number;
+};
 
 export type Engine = ReturnType<typeof createEngine>;
 
@@ -27,7 +44,8 @@ export function createEngine(deps: EngineDependencies) {
 	const { store, router, queue, clock, log } = deps;
 	const registry = createRegistry();
 	const { jobs, bySession, finished } = registry;
-	const settler = createSettler(deps, registry);
+	const estimator = createEstimator();
+	const settler = createSettler(deps, { registry, estimator });
 	const driver = createDriver(deps, settler);
 	/** The last `begin` of each session, so that the next waits for it. */
 	const beginning = new Map<Id, Promise<unknown>>();
@@ -138,7 +156,11 @@ export function createEngine(deps: EngineDependencies) {
 				userId: request.user.id,
 				candidates: route.upstreams,
 				onTurn: (upstream) => driver.send(job, upstream),
-				onPosition: (position) => generation.setQueued({ type: "queued", position }),
+				onPosition: (position) => {
+					const slots = route.upstreams().reduce((sum, name) => sum + router.slotsOf(name), 0);
+					const etaMs = estimator.estimate(route.model, position, slots);
+					generation.setQueued({ type: "queued", position, ...(etaMs === undefined ? {} : { etaMs }) });
+				},
 			},
 			createdAt: now,
 			model: route.model,
@@ -183,6 +205,19 @@ export function createEngine(deps: EngineDependencies) {
 		find,
 		/** What runs in a session now. */
 		findBySession: (sessionId: Id): Generation | undefined => bySession.get(sessionId)?.generation,
+		/** All that runs or waits here, oldest first. */
+		findAll: (): readonly RunningGeneration[] =>
+			[...jobs.values()].map(({ generation, upstream, model, request }) => ({
+				id: generation.facts.id,
+				sessionId: generation.facts.sessionId,
+				user: request.user,
+				state: generation.state(),
+				model,
+				upstream: upstream ?? null,
+				position: generation.position(),
+				seq: generation.seq(),
+				createdAt: generation.facts.createdAt,
+			})),
 		stop,
 		/** Stops what runs in a session and waits until that is stored; harmless when nothing does. */
 		stopSession: async (sessionId: Id): Promise<void> => {

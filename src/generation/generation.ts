@@ -93,6 +93,8 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		isOver: () => isFinal(state),
 		/** The number of the newest token or reasoning event; 0 before the first. */
 		seq: () => parts.length,
+		/** Its place among those who wait, from 1; `null` when it waits no more. */
+		position: () => (state === "queued" ? (queued?.position ?? null) : null),
 		/** UTF-8 bytes of the answer so far, at most three times too high. */
 		bytes: () => bytes,
 		text: () => {

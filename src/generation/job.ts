@@ -31,6 +31,8 @@ export type Router = {
 	/** The model that will be asked, and the names of those that serve it. Codes: `no_upstream`, `model_not_found`. */
 	choose(model: string | null): Promise<Route>;
 	upstream(name: string): Upstream | undefined;
+	/** How many answers a model server makes at once. */
+	slotsOf(name: string): number;
 	/** What happened with a model server, so that the next turn may go elsewhere. */
 	report(name: string, outcome: "ok" | ErrorCode): void;
 };
