@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Glob } from "bun";
+import { makeAssets } from "./assets.ts";
 
 /** `--target` builds from one machine for all; Bun fetches the runtime of each from the npm registry that is configured, and keeps it. */
 export const TARGETS = [
@@ -67,6 +68,7 @@ export async function compile({ root, outfile, target, commit }: Compilation): P
 				"build",
 				"cli/main.ts",
 				...workers,
+				...(await makeAssets(root, folder)),
 				...FLAGS,
 				...(target === undefined ? [] : [`--target=bun-${target}`]),
 				...(commit === undefined ? [] : ["--define", `POCKETLLM_COMMIT=${JSON.stringify(commit)}`]),

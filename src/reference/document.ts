@@ -161,7 +161,7 @@ function bodyOf(operation: RawOperation, { hooks }: Route): object | undefined {
 	const schema = tidySchema(given);
 	const example = operation["x-body-example"];
 	return {
-		description: `At most ${(operation["x-large-body"] ? CHAT_BODY : SMALL_BODY) / 1024} KiB.`,
+		description: operation["x-large-body"] ? `At most ${CHAT_BODY / 1024 / 1024} MiB.` : `At most ${SMALL_BODY / 1024} KiB.`,
 		required: operation["x-needs-body"] && Array.isArray(schema.required) && schema.required.length > 0,
 		content: { "application/json": { schema, ...(example === undefined ? {} : { example }) } },
 	};
@@ -185,7 +185,7 @@ function answersOf({ responses }: RawOperation, errors: readonly ErrorCode[]): o
 		answers[status] =
 			good === undefined
 				? problem
-				: { ...problem, description: `${good.description}  \n${problem.description}`, content: { ...good.content, ...problem.content } };
+				: { ...problem, description: `${good.description} · ${problem.description}`, content: { ...good.content, ...problem.content } };
 	}
 	return answers;
 }

@@ -21,6 +21,9 @@ export function renderPage({ documentUrl, scriptUrl }: { documentUrl: string; sc
 		showDeveloperTools: "never",
 		// The token that somebody types stays in the page.
 		persistAuth: false,
+		// Not its usual word "Models", which are something else here.
+		modelsSectionLabel: "Schemas",
+		authentication: { preferredSecurityScheme: "bearer" },
 		defaultHttpClient: { targetKey: "shell", clientKey: "curl" },
 	};
 	const html = `<!doctype html>

@@ -48,7 +48,7 @@ export function problemAnswers(codes: Iterable<ErrorCode>): [status: string, ans
 function answerOf(status: number, codes: readonly ErrorCode[]): ProblemAnswer {
 	const headers = (HEADERS_BY_STATUS[status] ?? []).map((name) => [name, { $ref: `#/components/headers/${name}` }]);
 	return {
-		description: codes.map((code) => `\`${code}\`: ${ERROR_SENTENCES[code]}`).join("  \n"),
+		description: codes.map((code) => `\`${code}\`: ${ERROR_SENTENCES[code]}`).join(" · "),
 		...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
 		content: {
 			"application/problem+json": {
