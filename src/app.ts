@@ -29,6 +29,7 @@ import type { Store } from "./ports/store.ts";
 import { createReference } from "./reference/routes.ts";
 import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
 import { createSessionService } from "./sessions/service.ts";
+import { setupPageRoutes } from "./setup-page/routes.ts";
 import { userRoutes } from "./users/routes.ts";
 import { createUserService } from "./users/service.ts";
 
@@ -98,6 +99,7 @@ export function createApp(deps: AppDependencies): App {
 		.use(crossOrigin(deps.allowedOrigins))
 		.use(dialect({ authenticate: auth.authenticate, limiter, log, access }))
 		.use(healthRoutes({ health }))
+		.use(setupPageRoutes())
 		.group(PREFIX, (api) =>
 			api
 				.use(authRoutes({ auth, limiter }))
