@@ -44,6 +44,8 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ExitStatus>> = {
 	last_admin: EXIT.notAllowed,
 	session_not_found: EXIT.noSuchThing,
 	message_not_found: EXIT.noSuchThing,
+	message_not_editable: EXIT.inTheWay,
+	nothing_to_answer: EXIT.noSuchThing,
 	generation_not_found: EXIT.noSuchThing,
 	model_not_found: EXIT.noSuchThing,
 	generation_in_progress: EXIT.inTheWay,

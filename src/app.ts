@@ -11,6 +11,7 @@ import type { SetupGate } from "./auth/setup.ts";
 import type { TokenMint } from "./auth/tokens.ts";
 import { chatRoutes } from "./chat/routes.ts";
 import { createChatService } from "./chat/service.ts";
+import { versionRoutes } from "./chat/version-routes.ts";
 import { createEngine } from "./generation/engine.ts";
 import type { EnginePolicy } from "./generation/job.ts";
 import { createOneShot } from "./generation/one-shot.ts";
@@ -106,10 +107,11 @@ export function createApp(deps: AppDependencies): App {
 				.use(passwordRoutes({ auth, limiter }))
 				.use(userRoutes({ users, createUser: auth.createUser }))
 				.use(chatRoutes({ chat, limiter }))
+				.use(versionRoutes({ chat, limiter }))
 				.use(sessionRoutes({ sessions }))
 				.use(messageRoutes({ sessions }))
 				.use(modelRoutes({ models, busyOf: queue.busyOf }))
-				.use(adminRoutes({ admin }))
+				.use(adminRoutes({ admin, findGenerations: engine.findAll, stopGeneration: (id) => engine.stop(id, "owner") }))
 				.use(reference.routes),
 		);
 	access.fill(app.routes);

@@ -1,9 +1,11 @@
 // The administration routes. The names of members are the old gateway's, snake_case, with the usual ones beside them.
 
 import { Elysia } from "elysia";
+import { PocketError } from "../domain/errors.ts";
+import { type Id, parseId } from "../domain/id.ts";
 import { describe } from "../http/describe.ts";
 import { principalOf } from "../http/exchange.ts";
-import { adminSessionJson, adminUserJson, messageJson } from "../http/json.ts";
+import { adminSessionJson, adminUserJson, messageJson, timestamp } from "../http/json.ts";
 import { pageQuery } from "../http/query.ts";
 import type { AdminService } from "./service.ts";
 
@@ -27,7 +29,40 @@ const EXAMPLE_METRICS = {
 	messages: { user_messages: 85, assistant_messages: 67, avg_per_session: 2.64 },
 };
 
-export function adminRoutes({ admin }: { admin: AdminService }) {
+/** The last two are handed over from the engine. */
+export type AdminRouteDependencies = {
+	readonly admin: AdminService;
+	readonly findGenerations: () => readonly GenerationView[];
+	/** `false` when nothing with this id runs. */
+	readonly stopGeneration: (id: Id) => boolean;
+};
+
+export type GenerationView = {
+	readonly id: Id;
+	readonly sessionId: Id;
+	readonly user: { readonly id: Id; readonly email: string };
+	readonly state: string;
+	readonly model: string | null;
+	readonly upstream: string | null;
+	readonly position: number | null;
+	readonly seq: number;
+	readonly createdAt: number;
+};
+
+const EXAMPLE_GENERATION = {
+	generationId: "6b041e0241cb1347a28169cc",
+	sessionId: "6b041e0241cb1347a28169c8",
+	userId: "6b041e0141cb1347a28169c6",
+	email: "carol@example.com",
+	status: "streaming",
+	model: "smollm2",
+	upstream: "ollama",
+	position: null,
+	seq: 12,
+	createdAt: "2026-11-23T10:46:03.409Z",
+};
+
+export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRouteDependencies) {
 	const query = pageQuery(50);
 	return new Elysia({ prefix: "/admin" })
 		.get(
@@ -113,6 +148,48 @@ export function adminRoutes({ admin }: { admin: AdminService }) {
 						200: { description: "Newest first", schema: "AdminMessagePage", example: { messages: [], total: 0, skip: 0, limit: 50 } },
 					},
 					errors: ["validation_failed"],
+				}),
+			},
+		)
+		.get(
+			"/generations",
+			() => ({
+				generations: findGenerations().map(({ id, user, state, createdAt, ...rest }) => ({
+					generationId: id,
+					userId: user.id,
+					email: user.email,
+					status: state,
+					createdAt: timestamp(createdAt),
+					...rest,
+				})),
+			}),
+			{
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "Who is generating and who is waiting",
+					answers: {
+						200: { description: "Oldest first; `position` is the place in the queue", example: { generations: [EXAMPLE_GENERATION] } },
+					},
+				}),
+			},
+		)
+		.post(
+			"/generations/:id/stop",
+			({ params, set }) => {
+				const id = parseId(params.id);
+				if (id === undefined) throw new PocketError("invalid_id");
+				if (!stopGeneration(id)) throw new PocketError("generation_not_found");
+				set.status = 202;
+				return { status: "stopping" };
+			},
+			{
+				detail: describe({
+					access: "admin",
+					tag: "Administration",
+					summary: "Stop anybody's answer and keep what had arrived",
+					answers: { 202: { description: "It ends now", example: { status: "stopping" } } },
+					errors: ["invalid_id", "generation_not_found"],
 				}),
 			},
 		)

@@ -1,21 +1,18 @@
 // The chat routes: how a turn is begun, followed, picked up again and stopped over HTTP.
 
 import { Elysia } from "elysia";
-import { ERROR_SENTENCES, type ErrorCode, PocketError } from "../domain/errors.ts";
-import type { GenerationEvent } from "../domain/generation.ts";
 import type { BegunTurn } from "../generation/engine.ts";
-import type { Generation } from "../generation/generation.ts";
 import { describe } from "../http/describe.ts";
 import { exchangeOf, principalOf } from "../http/exchange.ts";
-import { timestamp } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
-import { isRetryable } from "../http/problem.ts";
-import { encodeFrame, encodeFrameWithId, eventStream } from "../http/sse.ts";
+import { encodeFrameWithId } from "../http/sse.ts";
 import type { Limiter } from "../ports/limiter.ts";
+import { collectTurn, followTurn } from "./following.ts";
 import * as schema from "./schema.ts";
-import { type ChatService, replayOf } from "./service.ts";
+import type { ChatService } from "./service.ts";
 
-const TURN_ERRORS = [
+/** What `begin` can refuse before the prompt is stored. */
+export const TURN_ERRORS = [
 	"invalid_id",
 	"session_not_found",
 	"generation_in_progress",
@@ -47,7 +44,7 @@ const EXAMPLE_PROMPT = {
 	prompt: "What is the capital of France?",
 	messageId: "msg_1700000000000_abc123def",
 };
-const EXAMPLE_STREAM = `data: {"type":"start","messageId":"6b041e0241cb1347a28169cb","userMessageId":"6b041e0241cb1347a28169ca","generationId":"6b041e0241cb1347a28169cc","model":"smollm2"}
+export const EXAMPLE_STREAM = `data: {"type":"start","messageId":"6b041e0241cb1347a28169cb","userMessageId":"6b041e0241cb1347a28169ca","generationId":"6b041e0241cb1347a28169cc","model":"smollm2"}
 
 data: {"type":"token","content":"Paris","seq":1}
 
@@ -56,42 +53,6 @@ data: {"type":"end","messageId":"msg_1700000000000_abc123def","assistantMessageI
 `;
 
 export type ChatRouteDependencies = { readonly chat: ChatService; readonly limiter: Limiter };
-
-type FollowOptions = { readonly after: number; readonly encode: (event: GenerationEvent) => string; readonly onGone?: () => void };
-
-/** One reader of a running or finished generation, as an event stream. */
-function followStream(request: Request, generation: Generation, { after, encode, onGone }: FollowOptions): Response {
-	exchangeOf(request).keepOpen();
-	let unfollow: () => void = () => {};
-	return eventStream({
-		signal: request.signal,
-		start: ({ write, end }) => {
-			unfollow = generation.follow((event) => {
-				write(encode(event));
-				if (event.type === "end" || event.type === "error") end();
-			}, after);
-		},
-		onGone: () => {
-			unfollow();
-			onGone?.();
-		},
-	});
-}
-
-function storedStream(request: Request, events: readonly GenerationEvent[]): Response {
-	return eventStream({
-		signal: request.signal,
-		start: ({ write, end }) => {
-			for (const event of events) write(encodeFrame(event));
-			end();
-		},
-		onGone: () => {},
-	});
-}
-
-function describeError(code: ErrorCode) {
-	return { error: ERROR_SENTENCES[code], retryable: isRetryable(code) };
-}
 
 export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 	const begin = async (request: Request, body: typeof schema.messageBody.static): Promise<BegunTurn> => {
@@ -105,14 +66,8 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 		.post(
 			"/stream",
 			async ({ body, request }) => {
-				const begun = await begin(request, body);
-				if (begun.kind === "stored") return storedStream(request, replayOf(begun.turn, describeError));
-				const { generation } = begun;
-				return followStream(request, generation, {
-					after: 0,
-					encode: encodeFrame,
-					...(body.onDisconnect === "stop" ? { onGone: () => chat.stopOnDisconnect(generation) } : {}),
-				});
+				const turn = await begin(request, body);
+				return followTurn(request, turn, body.onDisconnect === "stop" ? { onGone: chat.stopOnDisconnect } : {});
 			},
 			{
 				body: schema.streamBody,
@@ -140,8 +95,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 			"/message",
 			async ({ body, request }) => {
 				exchangeOf(request).keepOpen();
-				const begun = await begin(request, body);
-				return begun.kind === "stored" ? collectStored(begun, body.sessionId) : await collect(begun.generation);
+				return collectTurn(await begin(request, body));
 			},
 			{
 				body: schema.messageBody,
@@ -171,10 +125,10 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 		)
 		.get(
 			"/generations/:id/events",
-			({ params, query, request }) => {
-				const generation = chat.requireGeneration(userIdOf(request), params.id);
+			async ({ params, query, request }) => {
+				const turn = await chat.findGeneration(userIdOf(request), params.id);
 				const lastEventId = /^\d{1,9}$/.exec(request.headers.get("last-event-id") ?? "")?.[0];
-				return followStream(request, generation, {
+				return followTurn(request, turn, {
 					after: lastEventId === undefined ? (query.after ?? 0) : Number(lastEventId),
 					encode: encodeFrameWithId,
 				});
@@ -202,8 +156,8 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 		)
 		.post(
 			"/generations/:id/stop",
-			({ params, request, set }) => {
-				chat.stop(userIdOf(request), params.id);
+			async ({ params, request, set }) => {
+				await chat.stop(userIdOf(request), params.id);
 				set.status = 202;
 				return { status: "stopping" };
 			},
@@ -265,35 +219,4 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 				}),
 			},
 		);
-}
-
-/** The whole answer of a running generation. Codes: those of an `error` event. */
-function collect(generation: Generation): Promise<object> {
-	return new Promise((resolve, reject) => {
-		generation.follow((event) => {
-			if (event.type === "error") reject(new PocketError(event.code));
-			if (event.type !== "end") return;
-			resolve({
-				messageId: event.assistantMessageId,
-				sessionId: generation.facts.sessionId,
-				content: generation.text().content,
-				role: "assistant",
-				timestamp: timestamp(generation.facts.createdAt),
-				usage: event.usage,
-			});
-		});
-	});
-}
-
-function collectStored({ turn }: Extract<BegunTurn, { kind: "stored" }>, sessionId: string): object {
-	const { answer } = turn;
-	if (answer.errorCode !== null) throw new PocketError(answer.errorCode);
-	return {
-		messageId: answer.id,
-		sessionId: sessionId.toLowerCase(),
-		content: answer.content,
-		role: "assistant",
-		timestamp: timestamp(answer.createdAt),
-		usage: answer.usage,
-	};
 }

@@ -26,3 +26,7 @@ export const messageBody = t.Object({ sessionId, prompt, messageId, ...sampling 
 export const eventsQuery = t.Object({
 	after: t.Optional(t.Integer({ minimum: 0, maximum: 100_000_000, expects: "a whole number from 0 on" })),
 });
+
+export const regenerateBody = t.Object({ ...sampling });
+
+export const editBody = t.Object({ content: prompt, ...sampling });

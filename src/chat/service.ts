@@ -3,6 +3,7 @@
 import { PocketError } from "../domain/errors.ts";
 import type { GenerationEvent } from "../domain/generation.ts";
 import { type Id, parseId } from "../domain/id.ts";
+import type { Message } from "../domain/message.ts";
 import { DEFAULT_TITLE, type Session, titleFromAnswer, titleFromPrompt } from "../domain/session.ts";
 import type { User } from "../domain/user.ts";
 import type { BegunTurn, Engine } from "../generation/engine.ts";
@@ -20,13 +21,16 @@ export type ChatDependencies = {
 	readonly log: Log;
 };
 
-export type Prompt = {
-	readonly sessionId: string;
-	readonly prompt: string;
-	readonly messageId?: string | null;
+export type Sampling = {
 	readonly temperature?: number | null;
 	readonly max_tokens?: number | null;
 	readonly model?: string | null;
+};
+
+export type Prompt = Sampling & {
+	readonly sessionId: string;
+	readonly prompt: string;
+	readonly messageId?: string | null;
 };
 
 export type ChatService = ReturnType<typeof createChatService>;
@@ -36,42 +40,59 @@ const TITLE_TIMEOUT_MS = 15_000;
 export function createChatService({ store, engine, oneShot, clock, log }: ChatDependencies) {
 	/** Codes: `invalid_id`, `session_not_found`. */
 	const requireSession = async (userId: Id, text: string): Promise<Session> => {
-		const id = parseId(text);
-		if (id === undefined) throw new PocketError("invalid_id");
-		const session = await store.findSession(id, userId);
+		const session = await store.findSession(requireId(text), userId);
 		if (session === undefined) throw new PocketError("session_not_found");
 		return session;
 	};
 
-	/** Codes: `invalid_id`, `generation_not_found` (also for another person's). */
-	const requireGeneration = (userId: Id, text: string): Generation => {
-		const id = parseId(text);
-		if (id === undefined) throw new PocketError("invalid_id");
-		const generation = engine.find(id);
-		if (generation === undefined || generation.facts.user.id !== userId) throw new PocketError("generation_not_found");
-		return generation;
+	/** Codes: `invalid_id`, `message_not_found` (also for another person's). */
+	const requireMessage = async (userId: Id, text: string): Promise<Message> => {
+		const message = await store.findMessage(requireId(text), userId);
+		if (message === undefined) throw new PocketError("message_not_found");
+		return message;
 	};
 
 	return {
-		requireSession,
-		requireGeneration,
-
 		/** Resolves when the turn is durable. Codes: `invalid_id`, `session_not_found`, and those of the engine's `begin`. */
 		begin: async (user: User, loginId: Id, body: Prompt): Promise<BegunTurn> =>
 			engine.begin({
 				session: await requireSession(user.id, body.sessionId),
 				user,
 				loginId,
-				prompt: body.prompt,
-				clientMessageId: body.messageId ?? null,
-				model: body.model || null,
-				...(body.temperature == null ? {} : { temperature: body.temperature }),
-				...(body.max_tokens == null ? {} : { maxTokens: body.max_tokens }),
+				ask: { kind: "prompt", text: body.prompt, clientMessageId: body.messageId ?? null },
+				...samplingOf(body),
 			}),
 
-		/** Codes: `invalid_id`, `generation_not_found`. */
-		stop: (userId: Id, text: string): void => {
-			engine.stop(requireGeneration(userId, text).facts.id, "owner");
+		/** Another answer to the last prompt. Codes: `nothing_to_answer`, and those of `begin`. */
+		regenerate: async (user: User, loginId: Id, sessionId: string, sampling: Sampling): Promise<BegunTurn> =>
+			engine.begin({ session: await requireSession(user.id, sessionId), user, loginId, ask: { kind: "again" }, ...samplingOf(sampling) }),
+
+		/** A changed prompt and a new answer from there. Codes: `message_not_found`, `message_not_editable`, and those of `begin`. */
+		edit: async (user: User, loginId: Id, messageId: string, text: string, sampling: Sampling): Promise<BegunTurn> => {
+			const message = await requireMessage(user.id, messageId);
+			const session = await requireSession(user.id, message.sessionId);
+			return engine.begin({ session, user, loginId, ask: { kind: "edit", message, text }, ...samplingOf(sampling) });
+		},
+
+		/** All versions of a message, oldest first. Codes: `invalid_id`, `message_not_found`. */
+		findVersions: async (userId: Id, text: string): Promise<readonly Message[]> => store.findVersions(await requireMessage(userId, text)),
+
+		/** A generation that runs or ended a moment ago, else what the store has of it. Codes: `invalid_id`, `generation_not_found`. */
+		findGeneration: async (userId: Id, text: string): Promise<BegunTurn> => {
+			const id = requireId(text);
+			const generation = engine.find(id);
+			if (generation !== undefined && generation.facts.user.id === userId) return { kind: "running", generation };
+			const turn = await store.findTurnOfGeneration(id, userId);
+			if (turn === undefined) throw new PocketError("generation_not_found");
+			return { kind: "stored", turn };
+		},
+
+		/** Harmless when it has ended. Codes: `invalid_id`, `generation_not_found` (also for another person's). */
+		stop: async (userId: Id, text: string): Promise<void> => {
+			const id = requireId(text);
+			const generation = engine.find(id);
+			if (generation !== undefined && generation.facts.user.id === userId) engine.stop(id, "owner");
+			else if ((await store.findTurnOfGeneration(id, userId)) === undefined) throw new PocketError("generation_not_found");
 		},
 
 		/** The reader asked for it to end with its connection. */
@@ -116,6 +137,21 @@ export function createChatService({ store, engine, oneShot, clock, log }: ChatDe
 			return undefined;
 		}
 	}
+}
+
+function samplingOf({ model, temperature, max_tokens: maxTokens }: Sampling) {
+	return {
+		model: model || null,
+		...(temperature == null ? {} : { temperature }),
+		...(maxTokens == null ? {} : { maxTokens }),
+	};
+}
+
+/** Codes: `invalid_id`. */
+function requireId(text: string): Id {
+	const id = parseId(text);
+	if (id === undefined) throw new PocketError("invalid_id");
+	return id;
 }
 
 /** A turn that is over, told from the store as a reader would have seen it. */

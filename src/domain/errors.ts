@@ -29,6 +29,8 @@ export const ERROR_SENTENCES = {
 	last_admin: "The last administrator cannot be demoted, disabled or deleted.",
 	session_not_found: "Session not found",
 	message_not_found: "Message not found",
+	message_not_editable: "Only a prompt that stands in the conversation can be edited.",
+	nothing_to_answer: "There is no prompt in this session that could be answered again.",
 	generation_not_found: "Generation not found",
 	model_not_found: "No model server offers this model.",
 	generation_in_progress: "An answer is being written in this session. Wait for it, or stop it first.",

@@ -44,6 +44,10 @@ export type Message = {
 	readonly generationId: Id | null;
 	/** The client's own id for the turn, on the message of the person. */
 	readonly clientMessageId: string | null;
+	/** The first of the versions that this one is one of; `null` for that first one. */
+	readonly versionOf: Id | null;
+	/** Whether it belongs to the branch that is shown, counted and told to the model; the others are kept as versions. */
+	readonly inForce: boolean;
 	readonly finishReason: string | null;
 	readonly usage: Usage | null;
 	readonly timings: Timings | null;

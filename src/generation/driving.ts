@@ -39,12 +39,12 @@ export function createDriver({ store, router, clock, log, policy }: EngineDepend
 		if (!job.generation.isOver()) ask(job);
 	};
 
-	const loadContext = async ({ request, generation }: Job): Promise<PromptMessage[]> => {
+	const loadContext = async ({ request, generation, prompt }: Job): Promise<PromptMessage[]> => {
 		const { sessionId, answerId, userMessageId } = generation.facts;
 		// Two more than wanted: the prompt and its empty answer are stored already.
 		const { messages } = await store.findMessages(sessionId, { newest: policy.contextMessages + 2 });
 		const history = messages.filter((message) => message.id !== answerId && message.id !== userMessageId).slice(-policy.contextMessages);
-		return buildContext({ systemPrompt: request.session.systemPrompt ?? policy.systemPrompt, history, prompt: request.prompt });
+		return buildContext({ systemPrompt: request.session.systemPrompt ?? policy.systemPrompt, history, prompt });
 	};
 
 	const ask = (job: Job): void => {

@@ -7,9 +7,9 @@
 import { PocketError } from "../domain/errors.ts";
 import type { GenerationState } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
-import type { Message } from "../domain/message.ts";
 import type { User } from "../domain/user.ts";
 import type { Turn } from "../ports/store.ts";
+import { planTurn } from "./branching.ts";
 import { createDriver } from "./driving.ts";
 import { createSettler } from "./ending.ts";
 import { createEstimator } from "./estimate.ts";
@@ -70,17 +70,18 @@ export function createEngine(deps: EngineDependencies) {
 		if (closing) throw new PocketError("server_shutdown");
 		const route = await router.choose(request.model ?? request.session.model);
 		if (!queue.hasRoom()) throw new PocketError("queue_full", { retryAfter: 10 });
-		const turn = newTurn(request, route.model);
+		const plan = { sessionId: request.session.id, userId: request.user.id, ask: request.ask, model: route.model };
+		const turn = await planTurn(plan, { store, clock });
 		await store.beginTurn(turn);
 		return { kind: "running", generation: launch(request, turn, route) };
 	};
 
 	/** The turn that this client id names already. Codes: `message_id_conflict`. */
-	const findTurn = async ({ session, clientMessageId, prompt }: TurnRequest): Promise<BegunTurn | undefined> => {
-		if (clientMessageId === null) return undefined;
-		const turn = await store.findTurn(session.id, clientMessageId);
+	const findTurn = async ({ session, ask }: TurnRequest): Promise<BegunTurn | undefined> => {
+		if (ask.kind !== "prompt" || ask.clientMessageId === null) return undefined;
+		const turn = await store.findTurn(session.id, ask.clientMessageId);
 		if (turn === undefined) return undefined;
-		if (turn.userMessage.content !== prompt) throw new PocketError("message_id_conflict");
+		if (turn.userMessage.content !== ask.text) throw new PocketError("message_id_conflict");
 		const kept = turn.answer.generationId === null ? undefined : find(turn.answer.generationId);
 		return kept === undefined ? { kind: "stored", turn } : { kind: "running", generation: kept };
 	};
@@ -99,39 +100,6 @@ export function createEngine(deps: EngineDependencies) {
 		await job.generation.done;
 	};
 
-	const newTurn = ({ session, user, prompt, clientMessageId }: TurnRequest, model: string | null): Turn => {
-		const base = {
-			sessionId: session.id,
-			userId: user.id,
-			createdAt: clock.now(),
-			errorCode: null,
-			reasoning: null,
-			generationId: clock.newId(),
-			finishReason: null,
-			usage: null,
-			timings: null,
-		};
-		const userMessage: Message = {
-			...base,
-			id: clock.newId(),
-			role: "user",
-			content: prompt,
-			status: "sent",
-			model: null,
-			clientMessageId,
-		};
-		const answer: Message = {
-			...base,
-			id: clock.newId(),
-			role: "assistant",
-			content: "",
-			status: "streaming",
-			model,
-			clientMessageId: null,
-		};
-		return { userMessage, answer };
-	};
-
 	const launch = (request: TurnRequest, { userMessage, answer }: Turn, route: Route): Generation => {
 		const now = clock.elapsed();
 		const generation = createGeneration(
@@ -142,7 +110,7 @@ export function createEngine(deps: EngineDependencies) {
 				loginId: request.loginId,
 				answerId: answer.id,
 				userMessageId: userMessage.id,
-				clientMessageId: request.clientMessageId,
+				clientMessageId: request.ask.kind === "prompt" ? request.ask.clientMessageId : null,
 				model: route.model,
 				createdAt: answer.createdAt,
 			},
@@ -151,6 +119,7 @@ export function createEngine(deps: EngineDependencies) {
 		const job: Job = {
 			generation,
 			request,
+			prompt: userMessage.content,
 			ticket: {
 				id: generation.facts.id,
 				userId: request.user.id,

@@ -10,6 +10,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { MessageStore } from "../ports/store.ts";
 import type { PromptMessage, Upstream, UpstreamCall } from "../ports/upstream.ts";
+import type { Ask } from "./branching.ts";
 import type { Generation } from "./generation.ts";
 import type { Queue, Ticket } from "./queue.ts";
 
@@ -56,9 +57,7 @@ export type TurnRequest = {
 	readonly session: Session;
 	readonly user: User;
 	readonly loginId: Id;
-	readonly prompt: string;
-	/** The client's own id of the turn; the same one twice joins the first. */
-	readonly clientMessageId: string | null;
+	readonly ask: Ask;
 	readonly model: string | null;
 	readonly temperature?: number;
 	readonly maxTokens?: number;
@@ -70,6 +69,8 @@ export type StopReason = "owner" | "orphaned" | "yielded" | "replaced" | "delete
 export type Job = {
 	readonly generation: Generation;
 	readonly request: TurnRequest;
+	/** The text that is answered. */
+	readonly prompt: string;
 	readonly ticket: Ticket;
 	readonly createdAt: number;
 	readonly model: string | null;

@@ -82,6 +82,7 @@ export function messageJson(message: Message) {
 		...(message.model === null ? {} : { model: message.model }),
 		...(message.generationId === null ? {} : { generationId: message.generationId }),
 		...(message.clientMessageId === null ? {} : { messageId: message.clientMessageId }),
+		...(message.versionOf === null ? {} : { versionOf: message.versionOf }),
 		...(message.finishReason === null ? {} : { finishReason: message.finishReason }),
 		...(message.usage === null ? {} : { usage: message.usage }),
 		...(message.timings === null ? {} : { timings: message.timings }),

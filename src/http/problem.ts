@@ -30,6 +30,8 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
 	last_admin: 409,
 	session_not_found: 404,
 	message_not_found: 404,
+	message_not_editable: 409,
+	nothing_to_answer: 409,
 	generation_not_found: 404,
 	model_not_found: 404,
 	generation_in_progress: 409,

@@ -95,6 +95,13 @@ export type SessionStore = {
 
 export type Turn = { readonly userMessage: Message; readonly answer: Message };
 
+export type TurnStart = Turn & {
+	/** The person's message is stored already and stays: only its answer is made anew. */
+	readonly keepsPrompt?: boolean;
+	/** This message and all after it leave the branch in force and are kept as versions. */
+	readonly replacesFrom?: Id;
+};
+
 export type MessageWindow =
 	/** From the oldest on. */
 	| { readonly offset: number; readonly limit: number }
@@ -126,19 +133,26 @@ export type MessageStore = {
 	/**
 	 * Stores both messages of a turn in one step, before the model is asked: the person's as `sent`, the answer as `streaming` and empty.
 	 * Codes: `session_not_found`; `message_id_conflict` when the clientMessageId stands in this session already;
-	 * `generation_in_progress` when an answer of the session is `streaming`.
+	 * `generation_in_progress` when an answer of the session is `streaming`; `message_not_found` when `replacesFrom` is not in force there.
 	 */
-	beginTurn(turn: Turn): Promise<void>;
+	beginTurn(start: TurnStart): Promise<void>;
+	/** The turn that the client's own id names, in force or not. */
 	findTurn(sessionId: Id, clientMessageId: string): Promise<Turn | undefined>;
+	/** The answer of a generation with its prompt, when they belong to this person. */
+	findTurnOfGeneration(generationId: Id, userId: Id): Promise<Turn | undefined>;
+	/** Only when it belongs to this person. */
+	findMessage(id: Id, userId: Id): Promise<Message | undefined>;
+	/** All versions of a message, itself included, oldest first; at most 100. */
+	findVersions(message: Message): Promise<readonly Message[]>;
 	/** Stores what has come of running answers. Those that are no longer `streaming`, or gone, are passed over. */
 	saveProgress(parts: readonly Progress[]): Promise<void>;
 	/** Stores the end of an answer. `false` when it is gone or has ended already; nothing is written then. */
 	finishAnswer(end: AnswerEnd): Promise<boolean>;
 	/** Adds one message to a session. Codes: `session_not_found`. */
 	appendMessage(message: Message): Promise<void>;
-	/** Oldest first. */
+	/** Of the branch in force, oldest first; `total` counts that branch. */
 	findMessages(sessionId: Id, window: MessageWindow): Promise<MessagePage>;
-	/** Removes all messages. Codes: `session_not_found`, `generation_in_progress`. */
+	/** Removes all messages, versions too. Codes: `session_not_found`, `generation_in_progress`. */
 	clearMessages(sessionId: Id, userId: Id, now: number): Promise<void>;
 	/** Turns every answer left `streaming` by a process that died into `interrupted`; tells how many. Only the owner of the store may call it, at its start. */
 	repairInterrupted(now: number): Promise<number>;

@@ -105,6 +105,8 @@ export function createSessionService({ store, clock, stopGeneration }: SessionDe
 				model: null,
 				generationId: null,
 				clientMessageId: null,
+				versionOf: null,
+				inForce: true,
 				finishReason: null,
 				usage: null,
 				timings: null,

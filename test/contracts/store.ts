@@ -10,6 +10,7 @@ import { aUser, expectCode, type StoreUnderTest } from "./store/samples.ts";
 import { sessionContract } from "./store/sessions.ts";
 import { turnContract } from "./store/turns.ts";
 import { userContract } from "./store/users.ts";
+import { versionContract } from "./store/versions.ts";
 
 export type { StoreUnderTest } from "./store/samples.ts";
 
@@ -36,6 +37,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
 		loginContract(current);
 		sessionContract(current);
 		turnContract(current);
+		versionContract(current);
 		progressContract(current);
 		messageContract(current);
 		adminContract(current);

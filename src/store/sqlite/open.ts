@@ -124,7 +124,11 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		},
 		appendMessage: (message) => write("appendMessage", message),
 		clearMessages: (sessionId, userId, now) => write("clearMessages", { sessionId, userId, now }),
-		repairInterrupted: (now) => write("repairInterrupted", { now }),
+		async repairInterrupted(now) {
+			// Most starts find nothing to repair, and then need no writer.
+			const isNeeded = await read(() => db.query("SELECT 1 FROM messages WHERE status = 'streaming' LIMIT 1").get() !== null);
+			return isNeeded ? write("repairInterrupted", { now }) : 0;
+		},
 		check: createCheck({ db, read, writer }),
 		close() {
 			closing ??= writer.close().finally(() => db.close());

@@ -59,6 +59,8 @@ export type MessageRow = {
 	model: string | null;
 	generation_id: Id | null;
 	client_message_id: string | null;
+	version_of: Id | null;
+	in_force: number;
 	finish_reason: string | null;
 	usage: string | null;
 	timings: string | null;
@@ -167,6 +169,8 @@ export function messageFromRow(row: MessageRow): Message {
 		model: row.model,
 		generationId: row.generation_id,
 		clientMessageId: row.client_message_id,
+		versionOf: row.version_of,
+		inForce: row.in_force === 1,
 		finishReason: row.finish_reason,
 		usage: row.usage === null ? null : JSON.parse(row.usage),
 		timings: row.timings === null ? null : JSON.parse(row.timings),
@@ -187,6 +191,8 @@ export function messageToRow(message: Message): MessageRow {
 		model: message.model,
 		generation_id: message.generationId,
 		client_message_id: message.clientMessageId,
+		version_of: message.versionOf,
+		in_force: message.inForce ? 1 : 0,
 		finish_reason: message.finishReason,
 		usage: toJson(message.usage),
 		timings: toJson(message.timings),

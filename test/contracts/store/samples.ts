@@ -79,6 +79,8 @@ export function aMessage(session: Session, change: Partial<Message> = {}): Messa
 		model: null,
 		generationId: null,
 		clientMessageId: null,
+		versionOf: null,
+		inForce: true,
 		finishReason: null,
 		usage: null,
 		timings: null,

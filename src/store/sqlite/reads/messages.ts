@@ -7,12 +7,16 @@ import type { AdminStore, MessagePage, MessageStore, MessageWindow, Page, Range,
 import { type MessageRow, messageFromRow, type SqlValues } from "../rows.ts";
 import type { Read } from "./read.ts";
 
-type MessageReads = Pick<MessageStore, "findMessages" | "findTurn"> & Pick<AdminStore, "findAllMessages">;
+type MessageReads = Pick<MessageStore, "findMessages" | "findTurn" | "findTurnOfGeneration" | "findMessage" | "findVersions"> &
+	Pick<AdminStore, "findAllMessages">;
 
 export function createMessageReads({ db, read }: { readonly db: Database; readonly read: Read }): MessageReads {
 	return {
 		findMessages: (sessionId, window) => read(() => findMessages(db, sessionId, window)),
 		findTurn: (sessionId, clientMessageId) => read(() => findTurn(db, sessionId, clientMessageId)),
+		findTurnOfGeneration: (generationId, userId) => read(() => findTurnOfGeneration(db, generationId, userId)),
+		findMessage: (id, userId) => read(() => findMessage(db, id, userId)),
+		findVersions: (message) => read(() => findVersions(db, message)),
 		findAllMessages: (range) => read(() => findAllMessages(db, range)),
 	};
 }
@@ -28,7 +32,9 @@ function findMessages(db: Database, sessionId: Id, window: MessageWindow): Messa
 function rowsOf(db: Database, sessionId: Id, window: MessageWindow): MessageRow[] {
 	if ("newest" in window) {
 		return db
-			.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE session_id = $sessionId ORDER BY seq DESC LIMIT $newest")
+			.query<MessageRow, [SqlValues]>(
+				"SELECT * FROM messages WHERE session_id = $sessionId AND in_force = 1 ORDER BY seq DESC LIMIT $newest",
+			)
 			.all({ sessionId, newest: window.newest })
 			.reverse();
 	}
@@ -36,30 +42,58 @@ function rowsOf(db: Database, sessionId: Id, window: MessageWindow): MessageRow[
 		return db
 			.query<MessageRow, [SqlValues]>(
 				`SELECT * FROM messages
-				WHERE session_id = $sessionId AND seq < (SELECT seq FROM messages WHERE id = $before AND session_id = $sessionId)
+				WHERE session_id = $sessionId AND in_force = 1 AND seq < (SELECT seq FROM messages WHERE id = $before AND session_id = $sessionId)
 				ORDER BY seq DESC LIMIT $limit`,
 			)
 			.all({ sessionId, before: window.before, limit: window.limit })
 			.reverse();
 	}
 	return db
-		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE session_id = $sessionId ORDER BY seq LIMIT $limit OFFSET $offset")
+		.query<MessageRow, [SqlValues]>(
+			"SELECT * FROM messages WHERE session_id = $sessionId AND in_force = 1 ORDER BY seq LIMIT $limit OFFSET $offset",
+		)
 		.all({ sessionId, limit: window.limit, offset: window.offset });
 }
 
-/** The answer of a turn is the first one of the assistant after the person's message: a turn inserts both at once. */
 function findTurn(db: Database, sessionId: Id, clientMessageId: string): Turn | undefined {
-	const rows = db
+	const prompt = db
+		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE session_id = $sessionId AND client_message_id = $clientMessageId")
+		.get({ sessionId, clientMessageId });
+	if (prompt === null || prompt.generation_id === null) return undefined;
+	const answer = answerOf(db, prompt.generation_id);
+	return answer === null ? undefined : { userMessage: messageFromRow(prompt), answer: messageFromRow(answer) };
+}
+
+function answerOf(db: Database, generationId: Id): MessageRow | null {
+	return db
+		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE generation_id = $generationId AND role = 'assistant'")
+		.get({ generationId });
+}
+
+/** The prompt of an answer is the last one of the person before it: a turn inserts both at once, an answer made anew comes later. */
+function findTurnOfGeneration(db: Database, generationId: Id, userId: Id): Turn | undefined {
+	const answer = answerOf(db, generationId);
+	if (answer === null || answer.user_id !== userId) return undefined;
+	const prompt = db
 		.query<MessageRow, [SqlValues]>(
 			`SELECT * FROM messages
-			WHERE session_id = $sessionId
-				AND seq >= (SELECT seq FROM messages WHERE session_id = $sessionId AND client_message_id = $clientMessageId)
-			ORDER BY seq LIMIT 2`,
+			WHERE session_id = $sessionId AND role = 'user' AND seq < (SELECT seq FROM messages WHERE id = $answerId)
+			ORDER BY seq DESC LIMIT 1`,
 		)
-		.all({ sessionId, clientMessageId });
-	const [userMessage, answer] = rows.map(messageFromRow);
-	if (userMessage === undefined || answer === undefined || answer.role !== "assistant") return undefined;
-	return { userMessage, answer };
+		.get({ sessionId: answer.session_id, answerId: answer.id });
+	return prompt === null ? undefined : { userMessage: messageFromRow(prompt), answer: messageFromRow(answer) };
+}
+
+function findMessage(db: Database, id: Id, userId: Id): Message | undefined {
+	const row = db.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE id = $id AND user_id = $userId").get({ id, userId });
+	return row === null ? undefined : messageFromRow(row);
+}
+
+function findVersions(db: Database, message: Message): readonly Message[] {
+	return db
+		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE id = $first OR version_of = $first ORDER BY seq LIMIT 100")
+		.all({ first: message.versionOf ?? message.id })
+		.map(messageFromRow);
 }
 
 function findAllMessages(db: Database, { skip, limit }: Range): Page<Message> {

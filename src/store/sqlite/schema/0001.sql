@@ -78,6 +78,8 @@ CREATE TABLE messages (
 	model TEXT,
 	generation_id TEXT,
 	client_message_id TEXT,
+	version_of TEXT,
+	in_force INTEGER NOT NULL CHECK (in_force IN (0, 1)),
 	finish_reason TEXT,
 	usage TEXT,
 	timings TEXT,
@@ -85,8 +87,10 @@ CREATE TABLE messages (
 	content TEXT NOT NULL
 ) STRICT;
 
--- Every index ends with the row's `seq`, so this one is (session_id, seq): a session's messages in their order.
-CREATE INDEX messages_by_session ON messages (session_id);
+-- Every index ends with the row's `seq`, so this one is (session_id, in_force, seq): a session's branch in force in its order.
+CREATE INDEX messages_by_session ON messages (session_id, in_force);
+CREATE INDEX messages_by_generation ON messages (generation_id) WHERE generation_id IS NOT NULL;
+CREATE INDEX messages_by_version ON messages (version_of) WHERE version_of IS NOT NULL;
 -- How many are new, for the metrics.
 CREATE INDEX messages_by_age ON messages (created_at);
 -- The client's own id of a turn stands once in a session.

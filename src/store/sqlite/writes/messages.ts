@@ -5,18 +5,31 @@ import { fail } from "../../../domain/errors.ts";
 import type { Id } from "../../../domain/id.ts";
 import type { Message } from "../../../domain/message.ts";
 import { previewOf } from "../../../domain/session.ts";
-import type { AnswerEnd, Turn } from "../../../ports/store.ts";
+import type { AnswerEnd, TurnStart } from "../../../ports/store.ts";
 import { messageToRow, type SqlValues, toJson } from "../rows.ts";
 import type { ProgressPart, WriteArgs } from "./table.ts";
 
-export function beginTurn(db: Database, { userMessage, answer }: Turn): undefined {
+export function beginTurn(db: Database, { userMessage, answer, keepsPrompt = false, replacesFrom }: TurnStart): undefined {
 	const { sessionId, clientMessageId } = userMessage;
 	requireSession(db, sessionId);
-	requireNewClientId(db, sessionId, clientMessageId);
+	if (!keepsPrompt) requireNewClientId(db, sessionId, clientMessageId);
 	requireIdle(db, sessionId);
-	insertMessage(db, userMessage);
+	const replaced = replacesFrom === undefined ? 0 : takeOutOfForce(db, sessionId, replacesFrom);
+	if (!keepsPrompt) insertMessage(db, userMessage);
 	insertMessage(db, answer);
-	recordInSession(db, sessionId, 2, userMessage.content, userMessage.createdAt);
+	const begunAt = keepsPrompt ? answer.createdAt : userMessage.createdAt;
+	recordInSession(db, sessionId, (keepsPrompt ? 1 : 2) - replaced, userMessage.content, begunAt);
+}
+
+/** Gives how many messages left the branch in force. */
+function takeOutOfForce(db: Database, sessionId: Id, from: Id): number {
+	const first = db
+		.query<{ seq: number }, [SqlValues]>("SELECT seq FROM messages WHERE id = $from AND session_id = $sessionId AND in_force = 1")
+		.get({ from, sessionId });
+	if (first === null) fail("message_not_found");
+	return db
+		.query<never, [SqlValues]>("UPDATE messages SET in_force = 0 WHERE session_id = $sessionId AND in_force = 1 AND seq >= $seq")
+		.run({ sessionId, seq: first.seq }).changes;
 }
 
 export function appendMessage(db: Database, message: Message): undefined {
@@ -118,9 +131,9 @@ function recordInSession(db: Database, sessionId: Id, added: number, content: st
 function insertMessage(db: Database, message: Message): void {
 	db.query<never, [SqlValues]>(
 		`INSERT INTO messages (id, session_id, user_id, role, content, created_at, status, error_code, reasoning, model, generation_id,
-			client_message_id, finish_reason, usage, timings)
+			client_message_id, version_of, in_force, finish_reason, usage, timings)
 		VALUES ($id, $session_id, $user_id, $role, $content, $created_at, $status, $error_code, $reasoning, $model, $generation_id,
-			$client_message_id, $finish_reason, $usage, $timings)`,
+			$client_message_id, $version_of, $in_force, $finish_reason, $usage, $timings)`,
 	).run(messageToRow(message));
 }
 

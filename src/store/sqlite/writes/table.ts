@@ -6,7 +6,7 @@ import type { Login } from "../../../domain/login.ts";
 import type { Message } from "../../../domain/message.ts";
 import type { Session } from "../../../domain/session.ts";
 import type { User } from "../../../domain/user.ts";
-import type { AnswerEnd, RefreshOutcome, RefreshRotation, SessionChange, Turn, UserChange } from "../../../ports/store.ts";
+import type { AnswerEnd, RefreshOutcome, RefreshRotation, SessionChange, TurnStart, UserChange } from "../../../ports/store.ts";
 
 /** What came of a running answer since it was last handed over. */
 export type ProgressPart = {
@@ -33,7 +33,7 @@ export type WriteOperations = {
 	createSession: { args: Session; result: undefined };
 	updateSession: { args: { id: Id; userId: Id; change: SessionChange; now: number }; result: Session };
 	deleteSession: { args: { id: Id; userId: Id }; result: undefined };
-	beginTurn: { args: Turn; result: undefined };
+	beginTurn: { args: TurnStart; result: undefined };
 	/** Gives the messages whose part was not stored: they are gone, have ended, or hold something else than expected. */
 	saveProgress: { args: readonly ProgressPart[]; result: readonly Id[] };
 	finishAnswer: { args: AnswerEnd; result: boolean };

@@ -1,0 +1,76 @@
+// How a turn is read over HTTP: as an event stream while it runs, replayed when it is over, or collected to one answer.
+
+import { ERROR_SENTENCES, type ErrorCode, PocketError } from "../domain/errors.ts";
+import type { GenerationEvent } from "../domain/generation.ts";
+import type { BegunTurn } from "../generation/engine.ts";
+import type { Generation } from "../generation/generation.ts";
+import { exchangeOf } from "../http/exchange.ts";
+import { timestamp } from "../http/json.ts";
+import { isRetryable } from "../http/problem.ts";
+import { encodeFrame, eventStream } from "../http/sse.ts";
+import { replayOf } from "./service.ts";
+
+export type FollowOptions = {
+	/** The sequence number after which to begin; 0 for everything. */
+	readonly after?: number;
+	readonly encode?: (event: GenerationEvent) => string;
+	/** The reader has gone before the end. */
+	readonly onGone?: (generation: Generation) => void;
+};
+
+/** One reader of a turn as an event stream: live while it runs, from the store when it is over. */
+export function followTurn(request: Request, turn: BegunTurn, { after = 0, encode = encodeFrame, onGone }: FollowOptions = {}): Response {
+	exchangeOf(request).keepOpen();
+	if (turn.kind === "stored") {
+		const events = replayOf(turn.turn, describeError);
+		return eventStream({
+			signal: request.signal,
+			start: ({ write, end }) => {
+				for (const event of events) write(encode(event));
+				end();
+			},
+			onGone: () => {},
+		});
+	}
+	const { generation } = turn;
+	let unfollow: () => void = () => {};
+	return eventStream({
+		signal: request.signal,
+		start: ({ write, end }) => {
+			unfollow = generation.follow((event) => {
+				write(encode(event));
+				if (event.type === "end" || event.type === "error") end();
+			}, after);
+		},
+		onGone: () => {
+			unfollow();
+			onGone?.(generation);
+		},
+	});
+}
+
+/** The whole answer of a turn. Codes: those of an `error` event. */
+export async function collectTurn(turn: BegunTurn): Promise<object> {
+	if (turn.kind === "stored") {
+		const { answer } = turn.turn;
+		if (answer.errorCode !== null) throw new PocketError(answer.errorCode);
+		return answerJson(answer.id, answer.sessionId, answer.content, answer.createdAt, answer.usage);
+	}
+	const { generation } = turn;
+	return await new Promise((resolve, reject) => {
+		generation.follow((event) => {
+			if (event.type === "error") reject(new PocketError(event.code));
+			if (event.type !== "end") return;
+			const { sessionId, createdAt } = generation.facts;
+			resolve(answerJson(event.assistantMessageId, sessionId, generation.text().content, createdAt, event.usage));
+		});
+	});
+}
+
+function answerJson(messageId: string, sessionId: string, content: string, createdAt: number, usage: object | null): object {
+	return { messageId, sessionId, content, role: "assistant", timestamp: timestamp(createdAt), usage };
+}
+
+function describeError(code: ErrorCode) {
+	return { error: ERROR_SENTENCES[code], retryable: isRetryable(code) };
+}
