@@ -50,7 +50,7 @@ export async function openWorld({
 	query = "",
 }: WorldOptions = {}): Promise<World & { end: () => Promise<void> } & AsyncDisposable> {
 	const model = startModelServer(modelOptions);
-	const server = await startServer({ settings: { UPSTREAMS: `openai+${model.baseUrl}${query}`, ...settings } });
+	const server = await startServer({ settings: { UPSTREAMS: `openai+${withKey(model.baseUrl, modelOptions?.key)}${query}`, ...settings } });
 	const end = async () => {
 		// First the model, so that no answer holds the server's shutdown up.
 		model.stop();
@@ -62,4 +62,9 @@ export async function openWorld({
 export async function visitorOf(server: TestServer): Promise<{ person: Person; sessionId: string }> {
 	const person = await server.signup();
 	return { person, sessionId: await person.createSession() };
+}
+
+/** The URL with the key as its password, as UPSTREAMS takes it. */
+function withKey(url: string, key: string | undefined): string {
+	return key === undefined ? url : url.replace("://", `://:${key}@`);
 }
