@@ -1,10 +1,12 @@
 // Deadlines and caps: each ends the answer with a sentence, keeps what had arrived, and closes the upstream connection.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ERROR_SENTENCES } from "../../src/domain/errors.ts";
 import { ending, frame, lastChunk, streamHead } from "../support/model-answers.ts";
 import { eventually } from "../support/server.ts";
 import { openWorld } from "./world.ts";
+
+setDefaultTimeout(60_000);
 
 describe("FIRST_TOKEN_TIMEOUT", () => {
 	test("a model server that takes the request and says nothing: heartbeats, then upstream_timeout; the answer is `error`", async () => {
