@@ -57,6 +57,8 @@ export type App = {
 	readonly access: AccessTable;
 	/** Sets and asks the model servers. */
 	readonly models: ModelService;
+	/** Whether an answer is being made or waited for. */
+	readonly isBusy: () => boolean;
 	/** Ends running answers for a shutdown; see the engine's `close`. */
 	readonly closeEngine: (graceMs: number) => Promise<void>;
 };
@@ -116,7 +118,7 @@ export function createApp(deps: AppDependencies): App {
 		);
 	access.fill(app.routes);
 	reference.fill(app);
-	return { handle: app.fetch, access, models, closeEngine: engine.close };
+	return { handle: app.fetch, access, models, isBusy: engine.isBusy, closeEngine: engine.close };
 }
 
 /** CORS is off until origins are named; with no options the plugin would let every origin in, with credentials. */

@@ -10,6 +10,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
 import { createAddressReader } from "./http/address.ts";
 import { createEntry } from "./http/entry.ts";
+import { watchIdle } from "./idle.ts";
 import { createMemoryLimiter } from "./limiter/memory.ts";
 import { createLog } from "./log.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -79,8 +80,21 @@ function start(parts: Parts): RunningServer {
 		(count) => count > 0 && log.warn({ answers: count }, "answers that a crash had cut off are marked as interrupted"),
 		(error: unknown) => log.error({ err: error }, "answers that a crash had cut off could not be marked"),
 	);
+	const onEscaped = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
+	const idle = watchIdle({
+		first: 1500,
+		then: 10_000,
+		isBusy: app.isBusy,
+		onIdle: () => {
+			Bun.gc(true);
+			import("./resident.ts").then(({ releaseProgramCode }) => releaseProgramCode(), onEscaped);
+		},
+	});
 	const entry = createEntry({
-		handle: app.handle,
+		handle: (request) => {
+			idle.touch();
+			return app.handle(request);
+		},
 		addresses: createAddressReader(config.trustedProxies, (peer) =>
 			log.warn(
 				{ peer },
@@ -95,9 +109,8 @@ function start(parts: Parts): RunningServer {
 	const server = listen({ entry, host: config.host, port: config.port });
 	address = server.address;
 	const purge = setInterval(() => purgeLogins(store, clock, log), PURGE_EVERY_MS);
-	const onRejection = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
-	process.on("unhandledRejection", onRejection);
-	process.on("uncaughtException", onRejection);
+	process.on("unhandledRejection", onEscaped);
+	process.on("uncaughtException", onEscaped);
 	options.print(`Ready: pocketllm ${VERSION} listens on ${address}`);
 	const announced = announce({ ...parts, clock, app, setup, address }).catch((error: unknown) =>
 		log.error({ err: error }, "the look around after the start failed"),
@@ -107,6 +120,7 @@ function start(parts: Parts): RunningServer {
 		if (draining) return stopped.promise;
 		draining = true;
 		clearInterval(purge);
+		idle.stop();
 		await announced;
 		await app.closeEngine(config.shutdownGrace);
 		// Readers get their last event before the connections go.
@@ -114,8 +128,8 @@ function start(parts: Parts): RunningServer {
 		await server.stop();
 		await store.close();
 		release();
-		process.off("unhandledRejection", onRejection);
-		process.off("uncaughtException", onRejection);
+		process.off("unhandledRejection", onEscaped);
+		process.off("uncaughtException", onEscaped);
 		stopped.resolve();
 	};
 	return { address, stopped: stopped.promise, stop };

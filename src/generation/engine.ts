@@ -187,6 +187,8 @@ export function createEngine(deps: EngineDependencies) {
 				seq: generation.seq(),
 				createdAt: generation.facts.createdAt,
 			})),
+		/** Whether anything runs or waits here. */
+		isBusy: () => jobs.size > 0,
 		stop,
 		/** Stops what runs in a session and waits until that is stored; harmless when nothing does. */
 		stopSession: async (sessionId: Id): Promise<void> => {
