@@ -10,6 +10,7 @@ export type Found = { readonly ok: true; readonly path: string } | { readonly ok
 
 /** Programs by name, with the Debian package that has each. */
 const DEBIAN_PACKAGES = {
+	chromium: "chromium",
 	curl: "curl",
 	git: "git",
 	java: "openjdk-17-jdk-headless",
