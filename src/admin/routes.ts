@@ -169,7 +169,11 @@ export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRou
 					tag: "Administration",
 					summary: "Who is generating and who is waiting",
 					answers: {
-						200: { description: "Oldest first; `position` is the place in the queue", example: { generations: [EXAMPLE_GENERATION] } },
+						200: {
+							description: "Oldest first; `position` is the place in the queue",
+							schema: "AdminGenerationList",
+							example: { generations: [EXAMPLE_GENERATION] },
+						},
 					},
 				}),
 			},
@@ -188,7 +192,7 @@ export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRou
 					access: "admin",
 					tag: "Administration",
 					summary: "Stop anybody's answer and keep what had arrived",
-					answers: { 202: { description: "It ends now", example: { status: "stopping" } } },
+					answers: { 202: { description: "It ends now", schema: "Stopping", example: { status: "stopping" } } },
 					errors: ["invalid_id", "generation_not_found"],
 				}),
 			},

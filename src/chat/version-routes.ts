@@ -39,6 +39,7 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 					summary: "Another answer to the last prompt",
 					description: "The answer before it is kept as a version.",
 					body: { temperature: 1 },
+					optionalBody: true,
 					answers: { 200: STREAM },
 					errors: [...TURN_ERRORS, "nothing_to_answer"],
 				}),
@@ -75,7 +76,13 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 					access: "user",
 					tag: "Messages",
 					summary: "All versions of a message",
-					answers: { 200: { description: "Oldest first; `inForce` marks what the conversation shows", example: { versions: [] } } },
+					answers: {
+						200: {
+							description: "Oldest first; `inForce` marks what the conversation shows",
+							schema: "MessageVersions",
+							example: { versions: [] },
+						},
+					},
 					errors: ["invalid_id", "message_not_found"],
 				}),
 			},

@@ -162,7 +162,7 @@ function bodyOf(operation: RawOperation, { hooks }: Route): object | undefined {
 	const example = operation["x-body-example"];
 	return {
 		description: operation["x-large-body"] ? `At most ${CHAT_BODY / 1024 / 1024} MiB.` : `At most ${SMALL_BODY / 1024} KiB.`,
-		required: operation["x-needs-body"] && Array.isArray(schema.required) && schema.required.length > 0,
+		required: operation["x-needs-body"],
 		content: { "application/json": { schema, ...(example === undefined ? {} : { example }) } },
 	};
 }
