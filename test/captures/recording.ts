@@ -24,7 +24,6 @@ export type Exchange = {
 		readonly rawBody?: string;
 		/** In place of a body: what a series of calls showed. */
 		readonly summary?: Json;
-		readonly bodyTruncatedFrom?: number;
 		/** Who closed early. */
 		readonly cut?: string;
 	};
