@@ -5,6 +5,7 @@ import type { Usage } from "../domain/message.ts";
 import type { Upstream, UpstreamModel, UpstreamRequest } from "../ports/upstream.ts";
 import { type Answer, type BodyReader, startCall } from "./call.ts";
 import { createEventStreamReader } from "./event-stream.ts";
+import { createTokenReader } from "./frame-template.ts";
 import { getObject } from "./inspection.ts";
 import { asArray, asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { readErrorMember } from "./refusals.ts";
@@ -68,6 +69,7 @@ const DONE = "[DONE]";
 function createFrameReader(answer: Answer): BodyReader {
 	let finishReason: string | undefined;
 	let usage: Usage | undefined;
+	const tokens = createTokenReader({ name: "content", replace: replaceContent });
 
 	function readFrame(frame: JsonObject, text: string): void {
 		// Some servers send `"error": null` in every frame.
@@ -86,16 +88,26 @@ function createFrameReader(answer: Answer): BodyReader {
 		finishReason = asText(choice.finish_reason) ?? finishReason;
 	}
 
-	// Bytes in, parts out: the place for a faster way to read frames whose form is known.
+	/** Most frames hold one token and nothing new: those are read by comparing bytes. */
 	function takeData(data: Buffer): void {
+		const token = tokens.read(data);
+		if (token !== undefined) {
+			answer.text(token);
+			return;
+		}
 		const text = data.toString();
 		if (text === DONE) {
 			answer.finish(finishReason ?? "stop", usage);
 			return;
 		}
 		const frame = asObject(parseJson(text));
-		if (frame === undefined) answer.garbage(text);
-		else readFrame(frame, text);
+		if (frame === undefined) {
+			answer.garbage(text);
+			return;
+		}
+		const plain = plainToken(frame);
+		if (plain !== undefined) tokens.learn(text, plain);
+		readFrame(frame, text);
 	}
 
 	const reader = createEventStreamReader({
@@ -111,6 +123,29 @@ function createFrameReader(answer: Answer): BodyReader {
 			if (finishReason !== undefined) answer.finish(finishReason, usage);
 		},
 	};
+}
+
+/** The token of a frame that holds nothing else for the answer; `undefined` for any other frame. */
+function plainToken(frame: JsonObject): string | undefined {
+	const choices = asArray(frame.choices);
+	const choice = asObject(choices[0]);
+	const delta = asObject(choice?.delta);
+	const isPlain =
+		choices.length === 1 &&
+		(asCount(choice?.index) ?? 0) === 0 &&
+		asText(choice?.finish_reason) === undefined &&
+		asText(delta?.reasoning_content) === undefined &&
+		asText(delta?.reasoning) === undefined &&
+		asObject(frame.usage) === undefined &&
+		(frame.error === undefined || frame.error === null);
+	return isPlain ? asText(delta?.content) : undefined;
+}
+
+/** The parsed frame with another token in it. */
+function replaceContent(frame: unknown, content: string): unknown {
+	const delta = asObject(asObject(asArray(asObject(frame)?.choices)[0])?.delta);
+	if (delta !== undefined) Reflect.set(delta, "content", content);
+	return frame;
 }
 
 /** A delta of a stream, or the message of a plain completion. */

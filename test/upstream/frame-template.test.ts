@@ -1,0 +1,126 @@
+// The fast way of reading tokens is held against the plain one: whatever it reads must be what JSON.parse reads.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { createTokenReader } from "../../src/upstream/frame-template.ts";
+
+type Frame = { choices: { delta: { content: string } }[] };
+
+function contentOf(text: string): unknown {
+	try {
+		const frame: Frame = JSON.parse(text);
+		return frame.choices[0]?.delta.content;
+	} catch {
+		return undefined;
+	}
+}
+
+const place = {
+	name: "content",
+	replace: (frame: unknown, token: string) => {
+		const text = JSON.stringify(frame);
+		const copy: Frame = JSON.parse(text);
+		const delta = copy.choices[0]?.delta;
+		if (delta !== undefined) delta.content = token;
+		return copy;
+	},
+};
+
+/** Forms of real servers, with the token at its place. */
+const FORMS: readonly ((token: string) => string)[] = [
+	(token) =>
+		`{"choices":[{"finish_reason":null,"index":0,"delta":{"content":${token}}}],"created":1,"id":"x","object":"chat.completion.chunk"}`,
+	(token) =>
+		`{"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":${token}},"logprobs":null,"finish_reason":null}]}`,
+	(token) =>
+		`{"content":"decoy", "choices": [{"index": 0, "delta": {"role":"assistant", "content": ${token}}}], "note":"\\"content\\":\\"x\\""}`,
+];
+
+const tokenText = fc.oneof(
+	fc.string({ unit: "binary" }).filter((text) => text.isWellFormed()),
+	fc.constantFrom(
+		'"',
+		"\\",
+		'","content":"x',
+		'"}}],"choices":[{"delta":{"content":"y',
+		"\n\n",
+		"data: 42",
+		"😀",
+		"\u2028",
+		"\u0001pocketllm\u0001",
+		"",
+	),
+);
+
+describe("a token reader", () => {
+	test("reads what JSON.parse reads, in every form, after any lessons", () => {
+		fc.assert(
+			fc.property(
+				fc.constantFrom(...FORMS),
+				fc.array(tokenText, { minLength: 2, maxLength: 12 }),
+				fc.boolean(),
+				(form, tokens, escapes) => {
+					const reader = createTokenReader(place);
+					for (const token of tokens) {
+						const quoted = escapes
+							? JSON.stringify(token).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+							: JSON.stringify(token);
+						const frame = form(quoted);
+						const read = reader.read(Buffer.from(frame));
+						if (read !== undefined) expect(read).toBe(token);
+						else if (token !== "") reader.learn(frame, token);
+					}
+				},
+			),
+			{ numRuns: 2000 },
+		);
+	});
+
+	test("never reads a frame that was changed in any byte as something else than JSON.parse does", () => {
+		fc.assert(
+			fc.property(
+				fc.constantFrom(...FORMS),
+				tokenText,
+				fc.nat(),
+				fc.constantFrom('"', "\\", "{", "}", ",", " ", "x", "\n", "content"),
+				(form, token, at, insert) => {
+					const reader = createTokenReader(place);
+					reader.learn(form('"first"'), "first");
+					const frame = form(JSON.stringify(token));
+					const position = at % frame.length;
+					// Through bytes: a cut in the middle of a surrogate pair is not UTF-8.
+					const changed = Buffer.from(frame.slice(0, position) + insert + frame.slice(position)).toString();
+					const read = reader.read(Buffer.from(changed));
+					if (read !== undefined) expect(read).toBe(String(contentOf(changed)));
+				},
+			),
+			{ numRuns: 4000 },
+		);
+	});
+
+	test("does learn: the second frame of a form is read the fast way", () => {
+		for (const form of FORMS) {
+			const reader = createTokenReader(place);
+			expect(reader.read(Buffer.from(form('"a"')))).toBeUndefined();
+			reader.learn(form('"a"'), "a");
+			expect(reader.read(Buffer.from(form('"\\"b\\n\\u00e9"')))).toBe('"b\né');
+		}
+	});
+
+	test("is not taught for ever by a server whose frames never repeat", () => {
+		let replaced = 0;
+		const reader = createTokenReader({
+			name: "content",
+			replace: (frame, token) => {
+				replaced += 1;
+				return place.replace(frame, token);
+			},
+		});
+		for (let frame = 0; frame < 1000; frame += 1) {
+			const text = `{"n":${frame},"choices":[{"delta":{"content":"t"}}]}`;
+			expect(reader.read(Buffer.from(text))).toBeUndefined();
+			reader.learn(text, "t");
+		}
+		expect(replaced).toBeLessThan(10);
+	});
+});
