@@ -4,7 +4,7 @@ import { ERROR_SENTENCES, type ErrorCode, PocketError } from "../domain/errors.t
 import type { GenerationEvent } from "../domain/generation.ts";
 import type { BegunTurn } from "../generation/engine.ts";
 import type { Generation } from "../generation/generation.ts";
-import { exchangeOf } from "../http/exchange.ts";
+import { exchangeOf, principalOf } from "../http/exchange.ts";
 import { timestamp } from "../http/json.ts";
 import { isRetryable } from "../http/problem.ts";
 import { encodeFrame, eventStream } from "../http/sse.ts";
@@ -37,10 +37,13 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 	return eventStream({
 		signal: request.signal,
 		start: ({ write, end }) => {
-			unfollow = generation.follow((event) => {
-				write(encode(event));
-				if (event.type === "end" || event.type === "error") end();
-			}, after);
+			unfollow = generation.follow(
+				(event) => {
+					write(encode(event));
+					if (event.type === "end" || event.type === "error") end();
+				},
+				{ after, loginId: principalOf(request).loginId },
+			);
 		},
 		onGone: () => {
 			unfollow();
@@ -49,8 +52,8 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 	});
 }
 
-/** The whole answer of a turn. Codes: those of an `error` event. */
-export async function collectTurn(turn: BegunTurn): Promise<object> {
+/** The whole answer of a turn. Codes: those of an `error` event; `cancelled` when the client has gone. */
+export async function collectTurn({ signal }: Request, turn: BegunTurn): Promise<object> {
 	if (turn.kind === "stored") {
 		const { answer } = turn.turn;
 		if (answer.errorCode !== null) throw new PocketError(answer.errorCode);
@@ -58,12 +61,20 @@ export async function collectTurn(turn: BegunTurn): Promise<object> {
 	}
 	const { generation } = turn;
 	return await new Promise((resolve, reject) => {
-		generation.follow((event) => {
-			if (event.type === "error") reject(new PocketError(event.code));
+		const unfollow = generation.follow((event) => {
+			if (event.type === "error")
+				reject(new PocketError(event.code, event.retryAfter === undefined ? {} : { retryAfter: event.retryAfter }));
 			if (event.type !== "end") return;
 			const { sessionId, createdAt } = generation.facts;
 			resolve(answerJson(event.assistantMessageId, sessionId, generation.text().content, createdAt, event.usage));
 		});
+		const onGone = () => {
+			// Nobody follows it any more: a next prompt may take its place.
+			unfollow();
+			reject(new PocketError("cancelled"));
+		};
+		if (signal.aborted) onGone();
+		else signal.addEventListener("abort", onGone, { once: true });
 	});
 }
 

@@ -95,7 +95,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 			"/message",
 			async ({ body, request }) => {
 				exchangeOf(request).keepOpen();
-				return collectTurn(await begin(request, body));
+				return collectTurn(request, await begin(request, body));
 			},
 			{
 				body: schema.messageBody,

@@ -74,7 +74,14 @@ export type EndEvent = {
 	readonly finishReason: FinishReason;
 	readonly usage: Usage | null;
 };
-export type ErrorEvent = { readonly type: "error"; readonly error: string; readonly code: ErrorCode; readonly retryable: boolean };
+export type ErrorEvent = {
+	readonly type: "error";
+	readonly error: string;
+	readonly code: ErrorCode;
+	readonly retryable: boolean;
+	/** Seconds that the model server asked to wait, at most an hour. */
+	readonly retryAfter?: number;
+};
 
 /** What a reader of a generation is told, in this order: start, queued*, (token | reasoning)*, then exactly one of end and error. */
 export type GenerationEvent = StartEvent | QueuedEvent | TokenEvent | PingEvent | EndEvent | ErrorEvent;

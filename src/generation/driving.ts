@@ -104,7 +104,7 @@ export function createDriver({ store, router, clock, log, policy }: EngineDepend
 		const next = generation.state() === "sending" ? anotherTry(job, failure) : undefined;
 		if (next === undefined) {
 			// What had arrived is kept: the settler turns a failure after the first token into an interruption.
-			settle(job, failed(failure.code));
+			settle(job, { ...failed(failure.code), ...(failure.retryAfter === undefined ? {} : { retryAfter: failure.retryAfter }) });
 			return;
 		}
 		next();

@@ -64,7 +64,11 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 		registry.jobs.delete(facts.id);
 		if (registry.bySession.get(facts.sessionId) === job) registry.bySession.delete(facts.sessionId);
 		registry.finished.set(facts.id, { generation, until: clock.elapsed() + KEEP_FINISHED_MS });
-		if (code !== null) return generation.conclude({ type: "error", error: ERROR_SENTENCES[code], code, retryable: isRetryable(code) });
+		if (code !== null) {
+			const { retryAfter } = outcome;
+			const hint = retryAfter === undefined ? {} : { retryAfter };
+			return generation.conclude({ type: "error", error: ERROR_SENTENCES[code], code, retryable: isRetryable(code), ...hint });
+		}
 		generation.conclude({
 			type: "end",
 			messageId: facts.clientMessageId ?? facts.answerId,

@@ -63,10 +63,10 @@ export function createEngine(deps: EngineDependencies) {
 	const watcher = createWatcher(deps, { registry, settler, driver, stop });
 	const find = (id: Id): Generation | undefined => jobs.get(id)?.generation ?? finished.get(id)?.generation;
 
-	const begin = async (request: TurnRequest): Promise<BegunTurn> => {
+	const begin = async (request: TurnRequest, arrivedAt: number): Promise<BegunTurn> => {
 		const known = await findTurn(request);
 		if (known !== undefined) return known;
-		await makeWay(request.session.id);
+		await makeWay(request.session.id, arrivedAt);
 		if (closing) throw new PocketError("server_shutdown");
 		const route = await router.choose(request.model ?? request.session.model);
 		if (!queue.hasRoom()) throw new PocketError("queue_full", { retryAfter: 10 });
@@ -87,18 +87,21 @@ export function createEngine(deps: EngineDependencies) {
 	};
 
 	/** Ends what runs in the session when nobody follows it. Codes: `generation_in_progress`. */
-	const makeWay = async (sessionId: Id): Promise<void> => {
-		const job = bySession.get(sessionId);
-		if (job === undefined) return;
-		const deadline = clock.elapsed() + FOLLOWER_GRACE_MS;
-		while (job.generation.followers() > 0 && !job.generation.isOver()) {
-			if (clock.elapsed() >= deadline)
-				throw new PocketError("generation_in_progress", { extra: { generationId: job.generation.facts.id } });
+	const makeWay = async (sessionId: Id, arrivedAt: number): Promise<void> => {
+		const generation = bySession.get(sessionId)?.generation;
+		if (generation === undefined) return;
+		while (!generation.isOver() && isFollowed(generation)) {
+			if (generation.followers() > 0 && clock.elapsed() - arrivedAt >= FOLLOWER_GRACE_MS)
+				throw new PocketError("generation_in_progress", { extra: { generationId: generation.facts.id } });
 			await Bun.sleep(LOOK_EVERY_MS);
 		}
-		stop(job.generation.facts.id, "replaced");
-		await job.generation.done;
+		stop(generation.facts.id, "replaced");
+		await generation.done;
 	};
+
+	/** One that has just begun counts as followed: its reader is about to come. */
+	const isFollowed = (generation: Generation): boolean =>
+		generation.followers() > 0 || (!generation.wasFollowed() && generation.orphanedFor() < FOLLOWER_GRACE_MS);
 
 	const launch = (request: TurnRequest, { userMessage, answer }: Turn, route: Route): Generation => {
 		const now = clock.elapsed();
@@ -161,7 +164,8 @@ export function createEngine(deps: EngineDependencies) {
 		begin: async (request: TurnRequest): Promise<BegunTurn> => {
 			// One after the other within a session: two sends at the same moment must not both find it idle.
 			const key = request.session.id;
-			const mine = (beginning.get(key) ?? Promise.resolve()).then(() => begin(request));
+			const arrivedAt = clock.elapsed();
+			const mine = (beginning.get(key) ?? Promise.resolve()).then(() => begin(request, arrivedAt));
 			const settled = mine.catch(() => {});
 			beginning.set(key, settled);
 			try {

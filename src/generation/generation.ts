@@ -33,6 +33,13 @@ export type GenerationFacts = {
 
 export type Generation = ReturnType<typeof createGeneration>;
 
+export type FollowOptions = {
+	/** What the reader has already: neither that nor anything before it is told, now or later. */
+	readonly after?: number;
+	/** The login that reads, where it is another than the one that asked. */
+	readonly loginId?: Id;
+};
+
 /** What it says at the end; nothing comes after it. */
 export type LastEvent = EndEvent | ErrorEvent;
 
@@ -49,7 +56,9 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 	const parts: TokenEvent[] = [];
 	let queued: QueuedEvent | undefined;
 	let last: LastEvent | undefined;
-	const followers = new Set<Follower>();
+	/** Each with the login that reads. */
+	const followers = new Map<Follower, Id>();
+	let wasFollowed = false;
 	let followedAt = elapsed();
 	let emittedAt = elapsed();
 	/** What has been joined to one text so far: everything before `flattened`. */
@@ -64,7 +73,7 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 
 	const emit = (event: GenerationEvent): void => {
 		emittedAt = elapsed();
-		for (const follower of followers) follower(event);
+		for (const follower of followers.keys()) follower(event);
 	};
 
 	const flatten = (): void => {
@@ -121,7 +130,9 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 			finish();
 		},
 		/** Replays what came after `after`, then goes on live. The result ends the following. */
-		follow: (follower: Follower, after = 0): (() => void) => {
+		follow: (reader: Follower, { after = 0, loginId = facts.loginId }: FollowOptions = {}): (() => void) => {
+			wasFollowed = true;
+			const follower: Follower = after > parts.length ? skipping(reader, after) : reader;
 			follower(start);
 			if (state === "queued" && queued !== undefined) follower(queued);
 			for (let index = after; index < parts.length; index += 1) {
@@ -132,15 +143,36 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 				follower(last);
 				return () => {};
 			}
-			followers.add(follower);
+			followers.set(follower, loginId);
 			return () => {
 				followers.delete(follower);
 				followedAt = elapsed();
 			};
 		},
 		followers: () => followers.size,
+		/** Whether its first reader has come: between its beginning and that there is a moment. */
+		wasFollowed: () => wasFollowed,
+		/** The login that asked, and those that read. */
+		logins: (): readonly Id[] => [...new Set([facts.loginId, ...followers.values()])],
+		/** Sends the readers of one login away with a last event. */
+		dismiss: (loginId: Id, event: ErrorEvent): void => {
+			for (const [follower, reading] of followers) {
+				if (reading !== loginId) continue;
+				follower(event);
+				followers.delete(follower);
+			}
+			followedAt = elapsed();
+		},
 		/** For how long nobody has followed, in milliseconds; 0 while somebody does. */
 		orphanedFor: () => (followers.size > 0 ? 0 : elapsed() - followedAt),
 		quietFor: () => elapsed() - emittedAt,
+	};
+}
+
+/** For a reader that has more than there is yet. */
+function skipping(reader: Follower, after: number): Follower {
+	return (event) => {
+		if ((event.type === "token" || event.type === "reasoning") && event.seq <= after) return;
+		reader(event);
 	};
 }

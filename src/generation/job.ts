@@ -91,6 +91,8 @@ export type Outcome = {
 	readonly code: ErrorCode | null;
 	readonly finishReason: FinishReason | null;
 	readonly usage: Usage | null;
+	/** Seconds that the model server asked to wait. */
+	readonly retryAfter?: number;
 };
 
 /** Nothing useful came. */

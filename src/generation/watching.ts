@@ -1,5 +1,7 @@
 // What time does to generations: deadlines, heartbeats, answers that nobody follows, logins that ended, and the second's save (G2).
 
+import { ERROR_SENTENCES } from "../domain/errors.ts";
+import type { ErrorEvent } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
 import type { Progress } from "../ports/store.ts";
 import type { Driver } from "./driving.ts";
@@ -10,6 +12,7 @@ import { createTicker, type Ticker } from "./ticker.ts";
 const TICK_MS = 100;
 const SAVE_EVERY_MS = 1000;
 const LOGIN_CHECK_MS = 3000;
+const SIGNED_OUT: ErrorEvent = { type: "error", code: "invalid_token", error: ERROR_SENTENCES.invalid_token, retryable: false };
 
 export type WatcherParts = {
 	readonly registry: Registry;
@@ -30,12 +33,12 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 		if (generation.isOver()) return;
 		if (meetsDeadline(job, now)) return;
 		const orphaned = generation.orphanedFor();
-		const isInTheWay = job.sentAt === undefined || queue.isWantedByOthers(job.ticket);
 		if (orphaned >= policy.orphanTimeout) stop(generation.facts.id, "orphaned");
-		else if (orphaned >= policy.yieldTimeout && isInTheWay) stop(generation.facts.id, "yielded");
+		// One that waits has no slot to give; should others still wait when it gets one, it gives that up at once.
+		else if (orphaned >= policy.yieldTimeout && queue.isWantedByOthers(job.ticket)) stop(generation.facts.id, "yielded");
 		if (generation.isOver() || now - job.checkedLoginAt < LOGIN_CHECK_MS) return;
 		job.checkedLoginAt = now;
-		driver.guard(job, () => checkLogin(job));
+		driver.guard(job, () => checkLogins(job));
 	};
 
 	/** Ends a job whose time is up, and says whether it did. Waiting for a slot does not count. */
@@ -52,15 +55,23 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 		return true;
 	};
 
-	const checkLogin = async ({ generation }: Job): Promise<void> => {
-		let isGood = true;
+	/** The end of the login that asked ends the generation; that of another one which reads ends the reading. */
+	const checkLogins = async ({ generation }: Job): Promise<void> => {
+		for (const loginId of generation.logins()) {
+			if (await isGood(loginId)) continue;
+			if (loginId === generation.facts.loginId) stop(generation.facts.id, "signed_out");
+			else generation.dismiss(loginId, SIGNED_OUT);
+		}
+	};
+
+	const isGood = async (loginId: Id): Promise<boolean> => {
 		try {
-			isGood = await isLoginGood(generation.facts.loginId);
+			return await isLoginGood(loginId);
 		} catch (error) {
 			// A store that is away for a moment signs nobody out.
 			log.debug({ err: error }, "a login could not be checked");
+			return true;
 		}
-		if (!isGood) stop(generation.facts.id, "signed_out");
 	};
 
 	/** Hands the growing answers to the store, all in one write. */
