@@ -20,6 +20,8 @@ const root = join(import.meta.dir, "..");
 const isCi = readEnvironment().CI === "true";
 const scratch = mkdtempSync(join(tmpdir(), "pocketllm-test-"));
 
+const PROXY_PROGRAMS = ["nginx", "caddy", "haproxy", "curl"] as const;
+
 const STAGES: readonly Stage[] = [
 	{ name: "types", run: () => check(["bun", "x", "--bun", "tsc"]) },
 	{ name: "lint", run: () => check(["bun", "x", "--bun", "biome", "check", "."]) },
@@ -31,6 +33,14 @@ const STAGES: readonly Stage[] = [
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
 	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
+	{
+		name: "proxies",
+		run: (name) =>
+			testReal(
+				name,
+				PROXY_PROGRAMS.map((program) => () => findProgram(program)),
+			),
+	},
 	{ name: "llama", run: (name) => testReal(name, [findLlama]) },
 	{
 		name: "journey",

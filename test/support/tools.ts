@@ -10,9 +10,11 @@ export type Found = { readonly ok: true; readonly path: string } | { readonly ok
 
 /** Programs by name, with the Debian package that has each. */
 const DEBIAN_PACKAGES = {
+	caddy: "caddy",
 	chromium: "chromium",
 	curl: "curl",
 	git: "git",
+	haproxy: "haproxy",
 	java: "openjdk-17-jdk-headless",
 	mvn: "maven",
 	nginx: "nginx-light",
