@@ -209,7 +209,14 @@ export const SCHEMAS = {
 		},
 		{ draining: flag },
 	),
-	OpenApiDocument: object({ openapi: text, info: { type: "object" }, paths: { type: "object" }, components: { type: "object" } }),
+	OpenApiDocument: object({
+		openapi: text,
+		info: { type: "object" },
+		servers: { type: "array" },
+		tags: { type: "array" },
+		paths: { type: "object" },
+		components: { type: "object" },
+	}),
 } as const satisfies Readonly<Record<string, Schema>>;
 
 export type SchemaName = keyof typeof SCHEMAS;
