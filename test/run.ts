@@ -14,7 +14,7 @@ import { type Found, findProgram } from "./support/tools.ts";
 type Stage = { readonly name: string; readonly run: (name: string) => Promise<Outcome> };
 
 /** Suites that need more than Bun, or more than a few seconds; `bunfig.toml` keeps them out of a plain `bun test`. */
-const SLOW = ["test/tools", "test/install", "test/journey"];
+const SLOW = ["test/tools", "test/install", "test/browser", "test/journey"];
 
 const root = join(import.meta.dir, "..");
 const isCi = readEnvironment().CI === "true";
@@ -41,6 +41,7 @@ const STAGES: readonly Stage[] = [
 				PROXY_PROGRAMS.map((program) => () => findProgram(program)),
 			),
 	},
+	{ name: "browser", run: (name) => testWith(name, [() => findProgram("chromium")], "test/browser") },
 	{ name: "llama", run: (name) => testReal(name, [findLlama]) },
 	{
 		name: "journey",
