@@ -52,11 +52,23 @@ export async function startServer({ config }: LoadedConfig, options: ServeOption
 	let store: Store | undefined;
 	try {
 		store = await openStore(config.dataDir, { writer: "worker", migrate: options.migrate });
+		// Before anybody can read: nobody is to see an answer that seems to grow and never will.
+		await repairInterrupted(store, log);
 		return start({ config, options, log, store, release: lock.release });
 	} catch (error) {
 		await store?.close();
 		lock.release();
 		throw error;
+	}
+}
+
+async function repairInterrupted(store: Store, log: Log): Promise<void> {
+	try {
+		const count = await store.repairInterrupted(Date.now());
+		if (count > 0) log.warn({ answers: count }, "answers that a crash had cut off are marked as interrupted");
+	} catch (error) {
+		// A full disk must not keep people from reading what is there.
+		log.error({ err: error }, "answers that a crash had cut off could not be marked");
 	}
 }
 
@@ -75,11 +87,6 @@ function start(parts: Parts): RunningServer {
 	let draining = false;
 	let address = "";
 	const app = compose({ ...parts, clock, setup, isDraining: () => draining, publicUrl: () => config.publicUrl ?? address });
-	// The writer takes things in their order: this stands before any turn that could begin.
-	store.repairInterrupted(clock.now()).then(
-		(count) => count > 0 && log.warn({ answers: count }, "answers that a crash had cut off are marked as interrupted"),
-		(error: unknown) => log.error({ err: error }, "answers that a crash had cut off could not be marked"),
-	);
 	const onEscaped = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
 	const idle = watchIdle({
 		first: 1500,
