@@ -46,6 +46,9 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 		})
 		.onRequest(async ({ request }) => {
 			const exchange = exchangeOf(request);
+			const { pathname } = new URL(request.url);
+			if (request.url.includes("#") || !isReadable(pathname))
+				throw new PocketError("bad_request", { sentence: "The address is malformed." });
 			const token = bearerOf(request.headers.get("authorization"));
 			if (token !== undefined) {
 				try {
@@ -56,7 +59,7 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 					exchange.principal = problem;
 				}
 			}
-			if (UNLIMITED.has(new URL(request.url).pathname)) return;
+			if (UNLIMITED.has(pathname)) return;
 			const caller = findPrincipal(request);
 			await countRequest(limiter, request, "global", caller === undefined ? `address:${exchange.address}` : `user:${caller.user.id}`);
 		})
@@ -69,6 +72,17 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 			return body ?? {};
 		})
 		.onTransform({ as: "global" }, ({ request, route }) => guard(request, route));
+}
+
+/** Whether its percent escapes are UTF-8; the router hands over `null` in place of what it cannot read. */
+function isReadable(pathname: string): boolean {
+	if (!pathname.includes("%")) return true;
+	try {
+		decodeURIComponent(pathname);
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 /** The token of an Authorization field with the Bearer scheme, in any case (RFC 9110, section 11.1); an empty one counts as a token. */

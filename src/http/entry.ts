@@ -1,4 +1,4 @@
-// The outermost layer of a request, around Elysia: refuses malformed Host fields and paths before any is read, gives the request its id,
+// The outermost layer of a request, around Elysia: refuses malformed Host fields before any path is read, gives the request its id,
 // puts the fields on the answer that every answer has, writes the access log, and turns whatever still escapes into a 500.
 
 import { PocketError } from "../domain/errors.ts";
@@ -65,22 +65,11 @@ export function createEntry(options: EntryOptions): Entry {
 	};
 }
 
-/** Codes: `bad_request`. */
-function requireReadable(request: Request): void {
-	// A host can have the right form and yet be none: http://1.2.3.999/, http://x:99999/.
-	if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url))
-		throw new PocketError("bad_request", { sentence: "The Host field is missing or malformed." });
-	if (!request.url.includes("%")) return;
-	try {
-		decodeURIComponent(new URL(request.url).pathname);
-	} catch {
-		throw new PocketError("bad_request", { sentence: "The address holds a percent sign that is no valid escape." });
-	}
-}
-
 async function answer(request: Request, exchange: Exchange, { handle, log }: EntryOptions): Promise<Response> {
 	try {
-		requireReadable(request);
+		// A host can have the right form and yet be none: http://1.2.3.999/, http://x:99999/.
+		if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url))
+			throw new PocketError("bad_request", { sentence: "The Host field is missing or malformed." });
 		return await handle(request);
 	} catch (error) {
 		const problem = asPocketError(error);
