@@ -1,0 +1,53 @@
+// The app without a socket, for what only its own tables can tell. Everything that answers a request is tested on the real server.
+
+import { join } from "node:path";
+import { type App, createApp } from "../../src/app.ts";
+import { createPasswords } from "../../src/auth/passwords.ts";
+import { createSetupGate } from "../../src/auth/setup.ts";
+import { createTokenMint } from "../../src/auth/tokens.ts";
+import { createClock } from "../../src/clock.ts";
+import { createMemoryLimiter } from "../../src/limiter/memory.ts";
+import { createLog } from "../../src/log.ts";
+import { openStore } from "../../src/store/index.ts";
+import { createFixedKeyRing } from "../../src/store/key-file.ts";
+import { scratch } from "../support/binary.ts";
+
+export async function composeApp(): Promise<{ app: App; close: () => Promise<void> }> {
+	const store = await openStore(join(scratch(), "data"), { writer: "inline" });
+	const clock = createClock();
+	const app = createApp({
+		store,
+		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
+		mint: createTokenMint({ ring: createFixedKeyRing("a key for tests that sign nothing, 40 bytes", []), clock }),
+		passwords: createPasswords({ minLength: 8 }),
+		setup: createSetupGate(clock),
+		clock,
+		log: createLog({ level: "silent", pretty: false, color: false }),
+		version: "0",
+		allowedOrigins: [],
+		auth: {
+			signupMode: "open",
+			accessTokenTtl: 1000,
+			refreshTokenTtl: 1000,
+			refreshIdleTtl: 1000,
+			refreshGrace: 1000,
+			resetLinksInLog: false,
+			publicUrl: () => "",
+		},
+		engine: {
+			firstTokenTimeout: 1000,
+			idleTimeout: 1000,
+			totalTimeout: 1000,
+			orphanTimeout: 1000,
+			yieldTimeout: 1000,
+			heartbeatInterval: 1000,
+			maxAnswerBytes: 1000,
+			contextMessages: 1,
+			systemPrompt: null,
+		},
+		queue: { limit: 1, perUser: 1 },
+		models: { defaultModel: null, standardSlots: 1 },
+		isDraining: () => false,
+	});
+	return { app, close: () => store.close() };
+}
