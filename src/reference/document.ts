@@ -69,7 +69,7 @@ function isDescribed(operation: unknown): operation is RawOperation {
 }
 
 /** Without a last slash, which the router does not ask for, and with a name for what a wildcard stands for. */
-export function publicPath(template: string): string {
+function publicPath(template: string): string {
 	const named = template.replace("*", "{id}");
 	return named.length > 1 && named.endsWith("/") ? named.slice(0, -1) : named;
 }
