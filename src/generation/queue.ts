@@ -45,6 +45,7 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 	const waiting = new Map<Id, Ticket[]>();
 	const running = new Map<Id, Running>();
 	const positions = new Map<Id, number>();
+	let reviews = 0;
 
 	const countRunning = (matches: (entry: Running) => boolean): number => {
 		let count = 0;
@@ -109,11 +110,15 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 			running.set(next.ticket.id, next);
 			next.ticket.onTurn(next.upstream);
 		}
+		reviews += 1;
+		const thisReview = reviews;
 		for (const [index, ticket] of inOrder().entries()) {
 			const position = index + 1;
 			if (positions.get(ticket.id) === position) continue;
 			positions.set(ticket.id, position);
 			ticket.onPosition(position);
+			// Whoever was told has left, and the review that this caused has told all the others: this order is no longer true.
+			if (reviews !== thisReview) return;
 		}
 	};
 
