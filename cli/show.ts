@@ -1,8 +1,7 @@
 // Values as people type them: the way back from what src/config/values.ts reads.
 
 import { describeUpstream, type UpstreamSetting } from "../src/config/upstreams.ts";
-import { list } from "../src/config/values.ts";
-import type { RateLimit } from "../src/ports/limiter.ts";
+import { list, type RateLimit } from "../src/config/values.ts";
 
 const DURATIONS = [
 	["d", 86_400_000],

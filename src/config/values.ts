@@ -3,6 +3,8 @@
 
 import type { RateLimit } from "../ports/limiter.ts";
 
+export type { RateLimit } from "../ports/limiter.ts";
+
 /** What is wrong with one setting; the sentence follows its name: "PORT must be …". */
 export class SettingProblem extends Error {}
 
