@@ -1,14 +1,16 @@
 // Bodies of the account routes. Unknown members are dropped by the router before a handler sees them.
 
 import { t } from "elysia";
+import { EMAIL_AS_SHOWN } from "../http/query.ts";
 import { PASSWORD_MAX_LENGTH } from "./passwords.ts";
 
-const email = t.String({ minLength: 3, maxLength: 254, expects: "an e-mail address" });
+const email = t.String({ minLength: 3, maxLength: 254, expects: "an e-mail address", shows: EMAIL_AS_SHOWN });
 /** Typed passwords are judged by the service; here only their size counts. In UTF-16 units, so twice the characters. */
 const password = t.String({
 	minLength: 1,
 	maxLength: 2 * PASSWORD_MAX_LENGTH,
 	expects: `a password of at most ${PASSWORD_MAX_LENGTH} characters`,
+	shows: { maxLength: PASSWORD_MAX_LENGTH },
 });
 const name = t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "a text of at most 200 characters" }));
 const avatarUrl = t.Optional(

@@ -1,6 +1,7 @@
 // Bodies and queries of the chat routes.
 
 import { t } from "elysia";
+import { ID_AS_SHOWN } from "../http/query.ts";
 
 const sampling = {
 	temperature: t.Optional(t.Union([t.Null(), t.Number({ minimum: 0, maximum: 2 })], { expects: "a number from 0 to 2" })),
@@ -8,7 +9,7 @@ const sampling = {
 	model: t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "the name of a model" })),
 };
 
-const sessionId = t.String({ minLength: 1, maxLength: 64, expects: "the id of a session" });
+const sessionId = t.String({ minLength: 1, maxLength: 64, expects: "the id of a session", shows: ID_AS_SHOWN });
 /** An empty prompt is taken, as it always was. */
 const prompt = t.String({ maxLength: 1_000_000, expects: "a text" });
 const messageId = t.Optional(t.Union([t.Null(), t.String({ minLength: 1, maxLength: 200 })], { expects: "a text of 1 to 200 characters" }));

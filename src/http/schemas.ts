@@ -132,11 +132,17 @@ export const SCHEMAS = {
 		timestamp: moment,
 		usage: orNull(ref("Usage")),
 	}),
-	EventStream: {
-		type: "string",
-		description: "Each event is one line `data: <json>` and a blank line; its JSON is a `GenerationEvent`.",
-		contentMediaType: "text/event-stream",
-	},
+	/** OpenAPI 3.1 has no word for the items of a stream; as tools of the field have it, the schema of an event stream is that of one event. */
+	EventStream: about(
+		object(
+			{ data: { type: "string", contentMediaType: "application/json", contentSchema: ref("GenerationEvent") } },
+			{
+				id: about(text, "The `seq` of a `token` or `reasoning` event; on `/chat/generations/{id}/events` only."),
+				event: { const: "message" },
+			},
+		),
+		"One event of the stream: a line `data: <json>` and a blank line.",
+	),
 	GenerationEvent: {
 		oneOf: [
 			event("start", { messageId: id, userMessageId: id, generationId: id, model: orNull(text) }),

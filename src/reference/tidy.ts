@@ -15,9 +15,9 @@ export function tidySchema(given: unknown): Schema {
 }
 
 function tidy(schema: Schema): Schema {
-	const { expects, patternProperties, ...rest } = integerOf(schema) ?? schema;
+	const { expects, patternProperties, shows, ...rest } = integerOf(schema) ?? schema;
 	const result: Record<string, unknown> = {};
-	for (const [keyword, value] of Object.entries(rest)) {
+	for (const [keyword, value] of Object.entries({ ...rest, ...(isSchema(shows) ? shows : {}) })) {
 		if (NAMED.has(keyword) && isSchema(value))
 			result[keyword] = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, tidyValue(member)]));
 		else if (MANY.has(keyword) && Array.isArray(value)) result[keyword] = value.map(tidyValue);

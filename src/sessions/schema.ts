@@ -2,7 +2,7 @@
 
 import { t } from "elysia";
 import { ROLES } from "../domain/message.ts";
-import { integerIn, oneOf } from "../http/query.ts";
+import { ID_AS_SHOWN, integerIn, oneOf } from "../http/query.ts";
 import { SESSION_SORTS } from "../ports/store.ts";
 
 const title = t.String({ maxLength: 1000, expects: "a text of at most 1000 characters" });
@@ -46,7 +46,7 @@ const limit = t.Optional(t.Integer({ minimum: 1, maximum: 100, expects: "a whole
 export const messageListQuery = t.Object({
 	limit,
 	offset: t.Optional(t.Integer({ minimum: 0, maximum: 10_000_000, expects: "a whole number from 0 on" })),
-	before: t.Optional(t.String({ maxLength: 64, expects: "the id of a message" })),
+	before: t.Optional(t.String({ maxLength: 64, expects: "the id of a message", shows: ID_AS_SHOWN })),
 });
 
 export const newMessageBody = t.Object({

@@ -1,7 +1,7 @@
 // Bodies and queries of the routes about people.
 
 import { t } from "elysia";
-import { pageQuery } from "../http/query.ts";
+import { EMAIL_AS_SHOWN, pageQuery } from "../http/query.ts";
 
 const name = t.Optional(t.Union([t.Null(), t.String({ maxLength: 200 })], { expects: "a text of at most 200 characters" }));
 const avatarUrl = t.Optional(
@@ -12,8 +12,8 @@ const avatarUrl = t.Optional(
 
 export const profileBody = t.Object({ name, full_name: name, avatar_url: avatarUrl, avatar: avatarUrl });
 export const newUserBody = t.Object({
-	email: t.String({ minLength: 3, maxLength: 254, expects: "an e-mail address" }),
-	password: t.String({ minLength: 1, maxLength: 2048, expects: "a password of at most 1024 characters" }),
+	email: t.String({ minLength: 3, maxLength: 254, expects: "an e-mail address", shows: EMAIL_AS_SHOWN }),
+	password: t.String({ minLength: 1, maxLength: 2048, expects: "a password of at most 1024 characters", shows: { maxLength: 1024 } }),
 	name,
 	full_name: name,
 	avatar_url: avatarUrl,

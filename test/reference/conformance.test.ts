@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Account, type Call, type Gateway, type Reply, startGateway } from "../http/gateway.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
-import { type ApiDocument, createJudge, type Judge, type Row, rowsOf } from "./schema.ts";
+import { type ApiDocument, createJudge, type Judge, problemsOfBody, type Row, rowsOf } from "./schema.ts";
 
 setDefaultTimeout(120_000);
 
@@ -39,7 +39,9 @@ function problemsOf({ method, path, operation }: Row, { status, headers, text, j
 	if (described.content === undefined) return text === "" ? [] : [`${where} has a body, and none is described`];
 	const media = described.content[type ?? ""];
 	if (media === undefined) return [`${where} has the type ${type}, which is not described`];
-	return judge(media.schema ?? {}, type?.endsWith("json") ? json : text).map((error) => `${where}: ${error} in ${text.slice(0, 500)}`);
+	return problemsOfBody(judge, type ?? "", media.schema ?? {}, type?.endsWith("json") ? json : text).map(
+		(error) => `${where}: ${error} in ${text.slice(0, 500)}`,
+	);
 }
 
 function rowOf(method: string, path: string): Row {
@@ -91,9 +93,6 @@ describe("every answer is one that the document describes", () => {
 		await good(200, "POST", "/api/v1/chat/message", "", { ...anna, body: { ...turn, messageId: "first" } });
 		await good(200, "POST", "/api/v1/chat/message", "", { ...anna, body: { ...turn, messageId: "first" } });
 		const stream = await good(200, "POST", "/api/v1/chat/stream", "", { ...anna, body: turn });
-		for (const frame of stream.text.trimEnd().split("\n\n")) {
-			expect(judge({ $ref: "#/components/schemas/GenerationEvent" }, JSON.parse(frame.replace(/^data: /, "")))).toEqual([]);
-		}
 		const generationId = /"generationId":"(\w+)"/.exec(stream.text)?.[1] ?? "";
 		await good(200, "GET", "/api/v1/chat/generations/{id}/events", generationId, anna);
 		await good(202, "POST", "/api/v1/chat/generations/{id}/stop", generationId, anna);

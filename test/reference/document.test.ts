@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { openApp } from "./app.ts";
-import { type ApiDocument, createJudge, type Row, rowsOf } from "./schema.ts";
+import { type ApiDocument, createJudge, problemsOfBody, type Row, rowsOf } from "./schema.ts";
 
 let app: Awaited<ReturnType<typeof openApp>>;
 let text = "";
@@ -78,6 +78,25 @@ describe("the OpenAPI document", () => {
 		expect(text).not.toContain('"expects"');
 	});
 
+	test("shows the true form of ids, numbers, words and addresses, not what the router makes of them", () => {
+		const bodyOf = (path: string) => document.paths[`/api/v1${path}`]?.post?.requestBody?.content["application/json"]?.schema?.properties;
+		expect(bodyOf("/chat/stream")).toMatchObject({
+			sessionId: { type: "string", pattern: "^[0-9A-Fa-f]{24}$", minLength: 24, maxLength: 24 },
+			onDisconnect: { enum: ["continue", "stop"] },
+			temperature: { anyOf: [{ type: "null" }, { type: "number", minimum: 0, maximum: 2 }] },
+		});
+		expect(bodyOf("/auth/signup")).toMatchObject({ email: { type: "string", format: "email" }, password: { maxLength: 1024 } });
+		const list = document.paths["/api/v1/chat/sessions"]?.get?.parameters;
+		expect(list?.find(({ name }) => name === "limit")).toMatchObject({
+			in: "query",
+			required: false,
+			schema: { type: "integer", minimum: 1, maximum: 100, default: 20 },
+		});
+		const sort = list?.find(({ name }) => name === "sortBy")?.schema;
+		expect(sort?.enum).toEqual(["createdAt", "updatedAt", "title"]);
+		expect(sort).not.toHaveProperty("default");
+	});
+
 	test("every JSON answer and every body has a schema, and every body that is needed an example", () => {
 		const lacking: string[] = [];
 		for (const { method, path, operation } of rows) {
@@ -104,13 +123,14 @@ describe("the OpenAPI document", () => {
 				...Object.entries(operation.responses),
 			];
 			for (const [where, { content = {} }] of bodies) {
-				for (const media of Object.values(content)) {
+				for (const [type, media] of Object.entries(content)) {
 					const named = Object.values(media.examples ?? {}).map(
 						({ $ref }) => document.components.examples[$ref.split("/").at(-1) ?? ""]?.value,
 					);
 					for (const example of media.example === undefined ? named : [media.example, ...named]) {
 						examples += 1;
-						for (const error of judge(media.schema ?? {}, example)) wrong.push(`${method} ${path} ${where}: ${error}`);
+						for (const error of problemsOfBody(judge, type, media.schema ?? {}, example))
+							wrong.push(`${method} ${path} ${where}: ${error}`);
 					}
 				}
 			}

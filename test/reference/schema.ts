@@ -2,6 +2,7 @@
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { createParser } from "eventsource-parser";
 
 export type Schema = { readonly [keyword: string]: unknown };
 export type Media = {
@@ -59,6 +60,24 @@ export function createJudge({ components }: ApiDocument, { closed = false } = {}
 		validate(value);
 		return (validate.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`);
 	};
+}
+
+/** What is wrong with the body of an answer; of an event stream, each event and the JSON in it are judged. */
+export function problemsOfBody(judge: Judge, type: string, schema: Schema, body: unknown): readonly string[] {
+	if (type !== "text/event-stream") return judge(schema, body);
+	const problems: string[] = [];
+	let events = 0;
+	const parser = createParser({
+		onEvent: ({ data, id }) => {
+			events += 1;
+			problems.push(...judge(schema, { data, ...(id === undefined ? {} : { id }) }));
+			problems.push(...judge({ $ref: "#/components/schemas/GenerationEvent" }, JSON.parse(data)));
+		},
+		onComment: (comment) => problems.push(`a comment: ${comment}`),
+		onError: (error) => problems.push(String(error)),
+	});
+	parser.feed(String(body));
+	return events === 0 ? ["there is no event in it"] : problems;
 }
 
 function close(schema: Schema): Schema {
