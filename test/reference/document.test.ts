@@ -83,7 +83,7 @@ describe("the OpenAPI document", () => {
 		expect(bodyOf("/chat/stream")).toMatchObject({
 			sessionId: { type: "string", pattern: "^[0-9A-Fa-f]{24}$", minLength: 24, maxLength: 24 },
 			onDisconnect: { enum: ["continue", "stop"] },
-			temperature: { anyOf: [{ type: "null" }, { type: "number", minimum: 0, maximum: 2 }] },
+			temperature: { type: ["number", "null"], minimum: 0, maximum: 2 },
 		});
 		expect(bodyOf("/auth/signup")).toMatchObject({ email: { type: "string", format: "email" }, password: { maxLength: 1024 } });
 		const list = document.paths["/api/v1/chat/sessions"]?.get?.parameters;
