@@ -13,8 +13,6 @@ export type Person = {
 	readonly avatarUrl?: string | null;
 };
 
-export type AccountMaker = ReturnType<typeof createAccountMaker>;
-
 export function createAccountMaker({ store, passwords, clock }: { store: UserStore & LoginStore; passwords: Passwords; clock: Clock }) {
 	/** A new account's record. Codes: `validation_failed`, `weak_password`, `busy`. */
 	const prepareUser = async (person: Person, isAdmin: boolean): Promise<User> => {

@@ -17,17 +17,18 @@ export type Driver = {
 };
 
 export function createDriver({ store, router, clock, log, policy }: EngineDependencies, { settle }: Settler): Driver {
+	const endAfter = (job: Job, error: unknown): void => {
+		if (job.generation.isOver()) return;
+		const code = error instanceof PocketError ? error.code : "internal";
+		if (code === "internal") log.error({ generation: job.generation.facts.id, err: error }, "a generation failed unexpectedly");
+		settle(job, failed(code));
+	};
+
 	const guard: Driver["guard"] = (job, step) => {
-		const onError = (error: unknown): void => {
-			if (job.generation.isOver()) return;
-			const code = error instanceof PocketError ? error.code : "internal";
-			if (code === "internal") log.error({ generation: job.generation.facts.id, err: error }, "a generation failed unexpectedly");
-			settle(job, failed(code));
-		};
 		try {
-			step()?.catch(onError);
+			step()?.catch((error: unknown) => endAfter(job, error));
 		} catch (error) {
-			onError(error);
+			endAfter(job, error);
 		}
 	};
 
@@ -63,7 +64,14 @@ export function createDriver({ store, router, clock, log, policy }: EngineDepend
 				...(request.temperature === undefined ? {} : { temperature: request.temperature }),
 				...(request.maxTokens === undefined ? {} : { maxTokens: request.maxTokens }),
 			},
-			(part) => guard(job, () => take(job, part)),
+			// Once for each token: without a closure.
+			(part) => {
+				try {
+					take(job, part);
+				} catch (error) {
+					endAfter(job, error);
+				}
+			},
 		);
 	};
 
@@ -85,13 +93,13 @@ export function createDriver({ store, router, clock, log, policy }: EngineDepend
 
 	const add = (job: Job, type: TokenEvent["type"], text: string): void => {
 		const { generation } = job;
-		job.lastPartAt = clock.elapsed();
+		job.hasNews = true;
 		if (generation.state() === "sending") {
-			job.firstPartAt = job.lastPartAt;
+			job.firstPartAt = clock.elapsed();
 			generation.become("streaming");
 		}
 		generation.add(type, text);
-		if (generation.bytes() > policy.maxAnswerBytes) settle(job, interrupted("limit_reached"));
+		if (generation.isLongerThan(policy.maxAnswerBytes)) settle(job, interrupted("limit_reached"));
 	};
 
 	const fail: Driver["fail"] = (job, failure) => {

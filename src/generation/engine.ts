@@ -142,7 +142,9 @@ export function createEngine(deps: EngineDependencies) {
 			retried: false,
 			sentAt: undefined,
 			firstPartAt: undefined,
+			hasNews: false,
 			lastPartAt: now,
+			toldAt: now,
 			savedSeq: 0,
 			checkedLoginAt: now,
 		};

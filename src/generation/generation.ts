@@ -60,19 +60,20 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 	const followers = new Map<Follower, Id>();
 	let wasFollowed = false;
 	let followedAt = elapsed();
-	let emittedAt = elapsed();
+	/** Whether something was told since the last look. */
+	let hasSpoken = true;
 	/** What has been joined to one text so far: everything before `flattened`. */
 	let flattened = 0;
 	let content = "";
 	let reasoning = "";
-	let bytes = 0;
+	let units = 0;
 	let finish: () => void = () => {};
 	const done = new Promise<void>((resolve) => {
 		finish = resolve;
 	});
 
 	const emit = (event: GenerationEvent): void => {
-		emittedAt = elapsed();
+		hasSpoken = true;
 		for (const follower of followers.keys()) follower(event);
 	};
 
@@ -104,8 +105,12 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		seq: () => parts.length,
 		/** Its place among those who wait, from 1; `null` when it waits no more. */
 		position: () => (state === "queued" ? (queued?.position ?? null) : null),
-		/** UTF-8 bytes of the answer so far, at most three times too high. */
-		bytes: () => bytes,
+		/** Whether all that was said takes more than so many bytes of UTF-8. A UTF-16 unit takes three at most, so most looks count nothing. */
+		isLongerThan: (limit: number): boolean => {
+			if (units * 3 <= limit) return false;
+			flatten();
+			return Buffer.byteLength(content) + Buffer.byteLength(reasoning) > limit;
+		},
 		text: () => {
 			flatten();
 			return { content, reasoning };
@@ -113,7 +118,7 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		add: (type: TokenEvent["type"], text: string): void => {
 			const event: TokenEvent = { type, content: text, seq: parts.length + 1 };
 			parts.push(event);
-			bytes += Buffer.byteLength(text);
+			units += text.length;
 			emit(event);
 		},
 		setQueued: (event: QueuedEvent): void => {
@@ -165,7 +170,12 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		},
 		/** For how long nobody has followed, in milliseconds; 0 while somebody does. */
 		orphanedFor: () => (followers.size > 0 ? 0 : elapsed() - followedAt),
-		quietFor: () => elapsed() - emittedAt,
+		/** Whether something was told since this was asked last: reading a clock for each token would cost more than the token. */
+		takeSpoken: () => {
+			const spoken = hasSpoken;
+			hasSpoken = false;
+			return spoken;
+		},
 	};
 }
 

@@ -81,7 +81,11 @@ export type Job = {
 	retried: boolean;
 	sentAt: number | undefined;
 	firstPartAt: number | undefined;
+	/** Whether a part came since the last tick; the tick keeps the times, so that a token needs no clock. */
+	hasNews: boolean;
+	/** When the last part came and when something was last told, to a tick. */
 	lastPartAt: number;
+	toldAt: number;
 	savedSeq: number;
 	checkedLoginAt: number;
 };

@@ -32,7 +32,7 @@ export type Queue = {
 	leave(ticket: Ticket): void;
 	/** Something changed outside: a model server came back, or told another number of slots. */
 	review(): void;
-	/** Whether somebody else waits for the slot that a running turn holds. */
+	/** Whether somebody else waits for the slot that a running turn holds, or for one that a waiting turn waits for. */
 	isWantedByOthers(ticket: Ticket): boolean;
 	counts(): { readonly running: number; readonly waiting: number };
 	busyOf(upstream: string): number;
@@ -137,10 +137,12 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 		},
 		review,
 		isWantedByOthers: (ticket) => {
-			const upstream = running.get(ticket.id)?.upstream;
-			if (upstream === undefined) return false;
+			if (waiting.size === 0) return false;
+			const held = running.get(ticket.id)?.upstream;
+			const wanted = held === undefined ? ticket.candidates() : [held];
 			for (const [userId, tickets] of waiting) {
-				if (userId !== ticket.userId && tickets.some((other) => other.candidates().includes(upstream))) return true;
+				if (userId === ticket.userId) continue;
+				if (tickets.some((other) => other.candidates().some((name) => wanted.includes(name)))) return true;
 			}
 			return false;
 		},

@@ -28,13 +28,16 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 
 	const watch = (job: Job, now: number): void => {
 		const { generation } = job;
-		if (generation.quietFor() >= policy.heartbeatInterval) generation.ping();
+		if (job.hasNews) job.lastPartAt = now;
+		job.hasNews = false;
+		if (generation.takeSpoken()) job.toldAt = now;
+		else if (now - job.toldAt >= policy.heartbeatInterval) generation.ping();
 		// While its end is being stored nothing else can happen to it.
 		if (generation.isOver()) return;
 		if (meetsDeadline(job, now)) return;
 		const orphaned = generation.orphanedFor();
 		if (orphaned >= policy.orphanTimeout) stop(generation.facts.id, "orphaned");
-		// One that waits has no slot to give; should others still wait when it gets one, it gives that up at once.
+		// A turn that waits gives up its place likewise: those behind it are there.
 		else if (orphaned >= policy.yieldTimeout && queue.isWantedByOthers(job.ticket)) stop(generation.facts.id, "yielded");
 		if (generation.isOver() || now - job.checkedLoginAt < LOGIN_CHECK_MS) return;
 		job.checkedLoginAt = now;

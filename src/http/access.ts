@@ -16,7 +16,7 @@ export type AccessTable = {
 	fill(routes: readonly RouteEntry[]): void;
 };
 
-export function routeKey(method: string, route: string): string {
+function routeKey(method: string, route: string): string {
 	return `${method === "HEAD" ? "GET" : method} ${route}`;
 }
 

@@ -6,10 +6,12 @@
 import type { GenerationEvent } from "../domain/generation.ts";
 
 /** What a reader may have unsent before it is dropped, in bytes (UTF-16 units are counted, which is close enough for a bound). */
-export const READER_CAP = 1024 * 1024;
+const READER_CAP = 1024 * 1024;
 
 /** One frame without standard fields. JSON.stringify escapes every line end, so a frame is always one line. */
 export function encodeFrame(event: GenerationEvent): string {
+	// Nearly all frames are these: put together by hand, a third of the cost.
+	if (event.type === "token") return `data: {"type":"token","content":${JSON.stringify(event.content)},"seq":${event.seq}}\n\n`;
 	return `data: ${JSON.stringify(event)}\n\n`;
 }
 

@@ -25,8 +25,8 @@ export type Answer = {
 
 /** Reads the body of one answer. */
 export type BodyReader = {
-	/** The bytes are valid during the call only. */
-	push(bytes: Buffer): void;
+	/** `bytes` from `from` up to `to`; the buffer is valid during the call only. */
+	push(bytes: Buffer, from: number, to: number): void;
 	/** The body has come to its proper end. When that was no end of the answer, the call fails as `upstream_reset`. */
 	end(): void;
 };
@@ -125,11 +125,11 @@ export function startCall(target: Target, format: AnswerFormat, onPart: (part: U
 			reader = coding.toLowerCase() === "identity" ? format.readerFor(contentType, answer) : undefined;
 			if (reader === undefined) answer.fail("upstream_protocol", `HTTP 200 of type ${contentType} (${coding})`);
 		},
-		onBody(bytes) {
-			if (refused === undefined) return reader?.push(bytes);
+		onBody(bytes, from, to) {
+			if (refused === undefined) return reader?.push(bytes, from, to);
 			const room = MAX_EVIDENCE_BYTES - said.size;
-			said.append(bytes.subarray(0, room));
-			if (bytes.length >= room) endRefusal(refused.head);
+			said.append(bytes.subarray(from, Math.min(to, from + room)));
+			if (to - from >= room) endRefusal(refused.head);
 		},
 		onEnd() {
 			if (refused !== undefined) return endRefusal(refused.head);

@@ -3,7 +3,7 @@
 // token without decoding and parsing the whole; and because an event without any field we know must count as garbage.
 
 import { createByteBuffer } from "./byte-buffer.ts";
-import { createLineReader, type LineReader, MAX_LINE_BYTES } from "./lines.ts";
+import { createLineReader, MAX_LINE_BYTES } from "./lines.ts";
 
 export type EventStreamEvents = {
 	/** The data of one event, as UTF-8. Valid during the call only. */
@@ -18,7 +18,16 @@ const COLON = 58;
 const BLANK = 32;
 const LINE_FEED = Buffer.from("\n");
 
-export function createEventStreamReader(events: EventStreamEvents): LineReader {
+export type EventStreamReader = {
+	push(bytes: Buffer): void;
+	/** Whether the next byte begins an event. Not before the first event, which a byte order mark may precede. */
+	isBetweenEvents(): boolean;
+	/** The standard drops an event whose blank line never came; servers forget the one after their last event, so here it counts. */
+	end(): void;
+	stop(): void;
+};
+
+export function createEventStreamReader(events: EventStreamEvents): EventStreamReader {
 	/** The one data line of the event so far, as a view: most events have one line, and end in the same read. */
 	let view: Buffer | undefined;
 	/** The data of an event that has more lines, or that goes on in a later read. */
@@ -78,7 +87,7 @@ export function createEventStreamReader(events: EventStreamEvents): LineReader {
 			lines.push(bytes);
 			keepView();
 		},
-		// The standard drops an event whose blank line never came; servers forget the one after their last event.
+		isBetweenEvents: () => !hasKept && unknown === undefined && lines.isAtLineStart(),
 		end() {
 			lines.end();
 			dispatch();

@@ -2,9 +2,6 @@
 // and after it are learned from one frame and then only compared. A frame that differs in any other byte takes the slow way, through
 // JSON.parse, and may teach a new form. Pure: bytes in, text out; nothing of what a frame means.
 
-/** Reads the token's text from the data of an event; `undefined` when the data has another form. */
-type FrameTemplate = (data: Buffer) => string | undefined;
-
 /** Where a frame holds its token. */
 export type TokenPlace = {
 	/** The name of the member. */
@@ -14,24 +11,37 @@ export type TokenPlace = {
 };
 
 export type TokenReader = {
-	/** The token of a frame whose form is known. */
-	readonly read: FrameTemplate;
+	/**
+	 * Reads whole events of the known form from `bytes` between `from` and `to`, gives their tokens, and tells where the first byte stands
+	 * that it did not read. `from` must be the beginning of an event.
+	 */
+	readonly read: (bytes: Buffer, from: number, to: number, onToken: (token: string) => void) => number;
 	/** Takes a frame that was read the slow way and holds nothing but this token. */
 	readonly learn: (frame: string, token: string) => void;
 };
 
+/** One event as nearly every server writes it. Whatever is framed otherwise takes the slow way. */
+const EVENT_START = "data: ";
+const EVENT_END = "\n\n";
 /** Learning costs more than reading the slow way: a server whose frames never repeat is not learned from for ever. */
 const FREE_LESSONS = 4;
 const READS_PER_LESSON = 8;
 
 export function createTokenReader(place: TokenPlace): TokenReader {
-	let template: FrameTemplate | undefined;
+	let template: Template | undefined;
 	let credit = FREE_LESSONS * READS_PER_LESSON;
 	return {
-		read: (data) => {
-			const token = template?.(data);
-			if (token !== undefined && credit < FREE_LESSONS * READS_PER_LESSON) credit += 1;
-			return token;
+		read: (bytes, from, to, onToken) => {
+			let at = from;
+			while (template !== undefined && at < to) {
+				const end = endOfEvent(template, bytes, at, to);
+				const token = end === -1 ? undefined : tokenOf(bytes, at + template.prefix.length, end - template.suffix.length);
+				if (token === undefined) break;
+				if (credit < FREE_LESSONS * READS_PER_LESSON) credit += 1;
+				at = end;
+				onToken(token);
+			}
+			return at;
 		},
 		learn: (frame, token) => {
 			if (credit < READS_PER_LESSON) return;
@@ -40,6 +50,9 @@ export function createTokenReader(place: TokenPlace): TokenReader {
 		},
 	};
 }
+
+/** The bytes of an event before and after its token. */
+type Template = { readonly prefix: Buffer; readonly suffix: Buffer };
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -50,13 +63,13 @@ const MARKER = "\u0001pocketllm\u0001";
  * The form of a frame that holds this token. `undefined` when its place cannot be proved: the token must stand there once, and the frame
  * must parse to the same thing with the marker in its place.
  */
-function learnTemplate(frame: string, token: string, { name, replace }: TokenPlace): FrameTemplate | undefined {
+function learnTemplate(frame: string, token: string, { name, replace }: TokenPlace): Template | undefined {
 	const found = findValue(frame, name, token);
 	if (found === undefined) return undefined;
 	const prefix = frame.slice(0, found.from);
 	const suffix = frame.slice(found.to);
 	if (!isProved(frame, prefix, suffix, replace)) return undefined;
-	return createTemplate(Buffer.from(prefix), Buffer.from(suffix));
+	return { prefix: Buffer.from(EVENT_START + prefix), suffix: Buffer.from(suffix + EVENT_END) };
 }
 
 /** Where the text of `"name":"…"` stands, between its quotes, when there is exactly one such member with this value. */
@@ -93,19 +106,24 @@ function isProved(frame: string, prefix: string, suffix: string, replace: TokenP
 	}
 }
 
-function createTemplate(prefix: Buffer, suffix: Buffer): FrameTemplate {
-	const shortest = prefix.length + suffix.length;
-	return (data) => {
-		const end = data.length - suffix.length;
-		if (data.length < shortest) return undefined;
-		// Last bytes first: another frame of the same server begins alike more often than it ends alike.
-		if (suffix.compare(data, end, data.length) !== 0 || prefix.compare(data, 0, prefix.length) !== 0) return undefined;
-		for (let at = prefix.length; at < end; at += 1) {
-			const byte = data[at] ?? 0;
-			if (byte === BACKSLASH || byte === QUOTE || byte < 0x20) return textOf(data.toString("utf8", prefix.length, end));
-		}
-		return data.toString("utf8", prefix.length, end);
-	};
+/** Where an event of this form ends that begins at `from`, or -1. */
+function endOfEvent({ prefix, suffix }: Template, bytes: Buffer, from: number, to: number): number {
+	const textFrom = from + prefix.length;
+	if (to - textFrom < suffix.length || prefix.compare(bytes, from, textFrom) !== 0) return -1;
+	// Mostly there is one event in a read.
+	if (suffix.compare(bytes, to - suffix.length, to) === 0 && bytes.indexOf(EVENT_END, textFrom) === to - EVENT_END.length) return to;
+	const found = bytes.indexOf(suffix, textFrom);
+	return found === -1 || found + suffix.length > to ? -1 : found + suffix.length;
+}
+
+/** The token between its quotes; `undefined` when this is no text of a JSON string, so that a quote in it never passes for text. */
+function tokenOf(bytes: Buffer, from: number, to: number): string | undefined {
+	if (to < from) return undefined;
+	for (let at = from; at < to; at += 1) {
+		const byte = bytes[at] ?? 0;
+		if (byte === BACKSLASH || byte === QUOTE || byte < 0x20) return textOf(bytes.toString("utf8", from, to));
+	}
+	return bytes.toString("utf8", from, to);
 }
 
 /** The text between the quotes of a JSON string; `undefined` when it is none, so that a quote in it never passes for text. */

@@ -9,8 +9,8 @@ export type ResponseHead = {
 
 export type ResponseEvents = {
 	readonly onHead: (head: ResponseHead) => void;
-	/** A piece of the body. The bytes are a view of the read buffer: valid during the call only, so copy or decode what is kept. */
-	readonly onBody: (bytes: Buffer) => void;
+	/** A piece of the body: `bytes` from `from` up to `to`. The buffer is valid during the call only, so copy or decode what is kept. */
+	readonly onBody: (bytes: Buffer, from: number, to: number) => void;
 	/** The body has come to its proper end. */
 	readonly onEnd: () => void;
 	/** The connection closed before the proper end. */
@@ -31,6 +31,14 @@ const MAX_HEAD_BYTES = 64 * 1024;
 /** A chunk's size line with its extensions. Longer ones are not seen in the field. */
 const MAX_CHUNK_LINE_BYTES = 4096;
 const LF = 10;
+const CR = 13;
+/** Seven digits are 256 MB: what is longer takes the slow way. */
+const MAX_PLAIN_DIGITS = 7;
+/** The value of each byte as a hexadecimal digit, or -1. */
+const HEX_DIGITS = Int8Array.from({ length: 256 }, (_, byte) => {
+	const value = Number.parseInt(String.fromCharCode(byte), 16);
+	return Number.isNaN(value) ? -1 : value;
+});
 
 type Phase = "status" | "fields" | "length" | "until-close" | "chunk-size" | "chunk-data" | "chunk-end" | "trailer" | "over";
 
@@ -141,22 +149,51 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
 
 	function takeBody(bytes: Buffer, from: number): number {
 		if (phase === "until-close") {
-			events.onBody(bytes.subarray(from));
+			events.onBody(bytes, from, bytes.length);
 			return bytes.length;
 		}
 		const to = Math.min(bytes.length, from + remaining);
 		remaining -= to - from;
-		events.onBody(bytes.subarray(from, to));
+		events.onBody(bytes, from, to);
 		if (remaining > 0 || isOver()) return to;
-		if (phase === "length") end();
-		else phase = "chunk-end";
+		if (phase === "length") {
+			end();
+			return to;
+		}
+		if (bytes[to] === CR && bytes[to + 1] === LF) {
+			phase = "chunk-size";
+			return to + 2;
+		}
+		phase = "chunk-end";
 		return to;
+	}
+
+	/** The size line of a chunk that is whole in this read and has nothing but digits, as nearly all are; gives where to go on, or `from`. */
+	function takePlainSize(bytes: Buffer, from: number): number {
+		let size = 0;
+		let at = from;
+		for (; at < from + MAX_PLAIN_DIGITS; at += 1) {
+			const digit = HEX_DIGITS[bytes[at] ?? 0] ?? -1;
+			if (digit === -1) break;
+			size = size * 16 + digit;
+		}
+		if (size === 0 || bytes[at] !== CR || bytes[at + 1] !== LF) return from;
+		remaining = size;
+		phase = "chunk-data";
+		return at + 2;
 	}
 
 	return {
 		push(bytes) {
 			let at = 0;
 			while (at < bytes.length && !isOver()) {
+				if (phase === "chunk-size" && line === "") {
+					const next = takePlainSize(bytes, at);
+					if (next !== at) {
+						at = next;
+						continue;
+					}
+				}
 				const inBody = phase === "length" || phase === "chunk-data" || phase === "until-close";
 				at = inBody ? takeBody(bytes, at) : takeLine(bytes, at);
 			}

@@ -23,7 +23,7 @@ export function getObject(target: Target, path: string, deadlineMs: number = INS
 				const isListed = code === "upstream_auth" || code === "upstream_protocol";
 				fail(isListed ? code : "upstream_error", `HTTP ${head.status}`);
 			},
-			onBody: (bytes) => reader?.push(bytes),
+			onBody: (bytes, from, to) => reader?.push(bytes, from, to),
 			onEnd: () => reader?.end(),
 		};
 	});

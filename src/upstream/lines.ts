@@ -15,6 +15,8 @@ export type LineEvents = {
 
 export type LineReader = {
 	push(bytes: Buffer): void;
+	/** Whether what was pushed so far ended with a line end. */
+	isAtLineStart(): boolean;
 	/** The text has ended: gives a last line that has no end, if there is one. */
 	end(): void;
 	/** Nothing more is wanted. */
@@ -81,6 +83,7 @@ export function createLineReader(events: LineEvents): LineReader {
 				from = to + 1;
 			}
 		},
+		isAtLineStart: () => carry.size === 0 && !skipsLf && !isFirstLine && !isOver,
 		end() {
 			if (!isOver && carry.size > 0) emit(carry.take());
 			isOver = true;

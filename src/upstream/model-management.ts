@@ -5,6 +5,7 @@ import type { Usage } from "../domain/message.ts";
 import type { PromptMessage, Upstream, UpstreamFailure, UpstreamRequest } from "../ports/upstream.ts";
 import { type Answer, type BodyReader, startCall } from "./call.ts";
 import { createEventStreamReader } from "./event-stream.ts";
+import { createTokenReader } from "./frame-template.ts";
 import type { ResponseHead } from "./http-response.ts";
 import { getAnyAnswer } from "./inspection.ts";
 import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
@@ -64,18 +65,32 @@ function encodeBody(request: UpstreamRequest): string {
 }
 
 function createFrameReader(answer: Answer): BodyReader {
+	const tokens = createTokenReader({ name: "token", replace: (frame, token) => ({ ...asObject(frame), token }) });
+
 	function takeData(data: Buffer): void {
 		const text = data.toString();
 		const frame = asObject(parseJson(text));
-		if (frame === undefined) answer.garbage(text);
-		else readFrame(frame, text, answer);
+		if (frame === undefined) {
+			answer.garbage(text);
+			return;
+		}
+		const token = asText(frame.token);
+		if (token !== undefined && frame.done === false && !("error" in frame)) tokens.learn(text, token);
+		readFrame(frame, text, answer);
 	}
 	const reader = createEventStreamReader({
 		onData: takeData,
 		onGarbage: (line) => answer.garbage(line.toString()),
 		onTooLong: () => answer.fail("upstream_protocol", "a line of more than 1 MiB"),
 	});
-	return { push: reader.push, end: reader.end };
+	return {
+		// Most events hold one token and nothing new: those are read by comparing bytes.
+		push(bytes, from, to) {
+			const next = reader.isBetweenEvents() ? tokens.read(bytes, from, to, answer.text) : from;
+			if (next < to) reader.push(bytes.subarray(next, to));
+		},
+		end: reader.end,
+	};
 }
 
 function readFrame(frame: JsonObject, text: string, answer: Answer): void {

@@ -63,7 +63,7 @@ function createFrameReader(answer: Answer): BodyReader {
 		onLine: takeLine,
 		onTooLong: () => answer.fail("upstream_protocol", "a line of more than 1 MiB"),
 	});
-	return { push: lines.push, end: lines.end };
+	return { push: (bytes, from, to) => lines.push(bytes.subarray(from, to)), end: lines.end };
 }
 
 function readFrame(frame: JsonObject, text: string, answer: Answer): void {

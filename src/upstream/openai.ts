@@ -88,13 +88,7 @@ function createFrameReader(answer: Answer): BodyReader {
 		finishReason = asText(choice.finish_reason) ?? finishReason;
 	}
 
-	/** Most frames hold one token and nothing new: those are read by comparing bytes. */
 	function takeData(data: Buffer): void {
-		const token = tokens.read(data);
-		if (token !== undefined) {
-			answer.text(token);
-			return;
-		}
 		const text = data.toString();
 		if (text === DONE) {
 			answer.finish(finishReason ?? "stop", usage);
@@ -117,7 +111,11 @@ function createFrameReader(answer: Answer): BodyReader {
 	});
 
 	return {
-		push: reader.push,
+		// Most events hold one token and nothing new: those are read by comparing bytes.
+		push(bytes, from, to) {
+			const next = reader.isBetweenEvents() ? tokens.read(bytes, from, to, answer.text) : from;
+			if (next < to) reader.push(bytes.subarray(next, to));
+		},
 		end() {
 			reader.end();
 			if (finishReason !== undefined) answer.finish(finishReason, usage);

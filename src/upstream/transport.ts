@@ -36,8 +36,8 @@ export type ExchangeFailure = { readonly code: ErrorCode; readonly evidence: str
 /** `onHead`, `onBody`*, then one of `onEnd` and `onFailure`; a failure can come at any time. Never called from within `openExchange`. */
 export type ExchangeEvents = {
 	readonly onHead: (head: ResponseHead) => void;
-	/** Valid during the call only: a view of the read buffer. */
-	readonly onBody: (bytes: Buffer) => void;
+	/** `bytes` from `from` up to `to`; the buffer is valid during the call only. */
+	readonly onBody: (bytes: Buffer, from: number, to: number) => void;
 	/** The body has come to its proper end. */
 	readonly onEnd: () => void;
 	readonly onFailure: (failure: ExchangeFailure) => void;
@@ -84,15 +84,19 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 	}
 
 	/** A defect in a callback ends this exchange, and nothing but this exchange. */
+	function endAfter(error: unknown): void {
+		try {
+			fail("internal", `a callback threw: ${String(error)}`);
+		} catch {
+			close();
+		}
+	}
+
 	function guarded(step: () => void): void {
 		try {
 			step();
 		} catch (error) {
-			try {
-				fail("internal", `a callback threw: ${String(error)}`);
-			} catch {
-				close();
-			}
+			endAfter(error);
 		}
 	}
 
@@ -143,8 +147,13 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 					if (isDone && problem === null && opened.authorized) return connected();
 					guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
 				},
+				// Once for each token: without a closure.
 				data(_socket, bytes) {
-					guarded(() => parser.push(bytes));
+					try {
+						parser.push(bytes);
+					} catch (error) {
+						endAfter(error);
+					}
 				},
 				drain: write,
 				end() {

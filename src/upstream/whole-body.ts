@@ -11,8 +11,8 @@ const MAX_WHOLE_BODY_BYTES = 2 * 1024 * 1024;
 export function createWholeBodyReader(answer: Pick<Answer, "fail">, onObject: (body: JsonObject) => void): BodyReader {
 	const body = createByteBuffer(MAX_WHOLE_BODY_BYTES);
 	return {
-		push(bytes) {
-			if (!body.append(bytes)) answer.fail("upstream_protocol", "a JSON body of more than 2 MiB");
+		push(bytes, from, to) {
+			if (!body.append(bytes.subarray(from, to))) answer.fail("upstream_protocol", "a JSON body of more than 2 MiB");
 		},
 		end() {
 			const text = body.take().toString();

@@ -102,6 +102,22 @@ test("somebody with many turns does not keep the others waiting: after two of th
 	expect(order.filter((prompt) => prompt.startsWith("greedy"))).toEqual([1, 2, 3, 4, 5].map((turn) => `greedy ${turn}`));
 });
 
+test("a waiting turn that nobody follows gives up its place when somebody else waits behind it", async () => {
+	await using small = await openWorld({ query: "?slots=1", settings: { GENERATION_YIELD_TIMEOUT: "500ms" } });
+	const first = await small.visitor();
+	const holding = await first.person.stream({ sessionId: first.sessionId, prompt: "[endless] [every 20]" });
+	await holding.until("token");
+	const left = await small.visitor();
+	const asleep = await left.person.stream({ sessionId: left.sessionId, prompt: "asleep" });
+	await asleep.until("queued");
+	const next = await small.visitor();
+	const behind = await next.person.stream({ sessionId: next.sessionId, prompt: "awake" });
+	await behind.until("queued");
+	asleep.close();
+	await eventually("it has given up", async () => (await left.person.messages(left.sessionId)).at(-1)?.status === "stopped");
+	expect((await next.person.messages(next.sessionId)).at(-1)?.status).toBe("streaming");
+});
+
 test("a waiting turn that nobody follows keeps waiting, and its answer is in the history", async () => {
 	await using patient = await openWorld({ query: "?slots=1", settings: { GENERATION_YIELD_TIMEOUT: "500ms" } });
 	const first = await patient.visitor();

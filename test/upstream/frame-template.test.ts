@@ -36,6 +36,17 @@ const FORMS: readonly ((token: string) => string)[] = [
 		`{"content":"decoy", "choices": [{"index": 0, "delta": {"role":"assistant", "content": ${token}}}], "note":"\\"content\\":\\"x\\""}`,
 ];
 
+/** What the reader makes of one event; `undefined` when it leaves it to the slow way. */
+function readOne(reader: ReturnType<typeof createTokenReader>, frame: string): string | undefined {
+	const bytes = Buffer.from(`data: ${frame}\n\n`);
+	let read: string | undefined;
+	const next = reader.read(bytes, 0, bytes.length, (token) => {
+		read = token;
+	});
+	expect(next).toBe(read === undefined ? 0 : bytes.length);
+	return read;
+}
+
 const tokenText = fc.oneof(
 	fc.string({ unit: "binary" }).filter((text) => text.isWellFormed()),
 	fc.constantFrom(
@@ -66,7 +77,7 @@ describe("a token reader", () => {
 							? JSON.stringify(token).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 							: JSON.stringify(token);
 						const frame = form(quoted);
-						const read = reader.read(Buffer.from(frame));
+						const read = readOne(reader, frame);
 						if (read !== undefined) expect(read).toBe(token);
 						else if (token !== "") reader.learn(frame, token);
 					}
@@ -90,7 +101,7 @@ describe("a token reader", () => {
 					const position = at % frame.length;
 					// Through bytes: a cut in the middle of a surrogate pair is not UTF-8.
 					const changed = Buffer.from(frame.slice(0, position) + insert + frame.slice(position)).toString();
-					const read = reader.read(Buffer.from(changed));
+					const read = readOne(reader, changed);
 					if (read !== undefined) expect(read).toBe(String(contentOf(changed)));
 				},
 			),
@@ -98,12 +109,27 @@ describe("a token reader", () => {
 		);
 	});
 
+	test("reads many events in one read, and stops before the first of another form or a part of one", () => {
+		const reader = createTokenReader(place);
+		const form = FORMS[0];
+		if (form === undefined) throw new Error("there are forms");
+		reader.learn(form('"a"'), "a");
+		const known = ["x", " y", "\n", "é"].map((token) => `data: ${form(JSON.stringify(token))}\n\n`).join("");
+		for (const rest of ["data: [DONE]\n\n", `data: ${form('"cut"').slice(0, -5)}`, ": comment\n\n", ""]) {
+			const bytes = Buffer.from(`junk${known}${rest}`);
+			const tokens: string[] = [];
+			const next = reader.read(bytes, 4, bytes.length, (token) => tokens.push(token));
+			expect(tokens).toEqual(["x", " y", "\n", "é"]);
+			expect(bytes.subarray(next).toString()).toBe(rest);
+		}
+	});
+
 	test("does learn: the second frame of a form is read the fast way", () => {
 		for (const form of FORMS) {
 			const reader = createTokenReader(place);
-			expect(reader.read(Buffer.from(form('"a"')))).toBeUndefined();
+			expect(readOne(reader, form('"a"'))).toBeUndefined();
 			reader.learn(form('"a"'), "a");
-			expect(reader.read(Buffer.from(form('"\\"b\\n\\u00e9"')))).toBe('"b\né');
+			expect(readOne(reader, form('"\\"b\\n\\u00e9"'))).toBe('"b\né');
 		}
 	});
 
@@ -118,7 +144,7 @@ describe("a token reader", () => {
 		});
 		for (let frame = 0; frame < 1000; frame += 1) {
 			const text = `{"n":${frame},"choices":[{"delta":{"content":"t"}}]}`;
-			expect(reader.read(Buffer.from(text))).toBeUndefined();
+			expect(readOne(reader, text)).toBeUndefined();
 			reader.learn(text, "t");
 		}
 		expect(replaced).toBeLessThan(10);
