@@ -17,6 +17,7 @@ const HELP = `bun run bench [startup|api|relay] [options]      all three when no
   --quick              fewer rounds; relay: 100 and 500 streams, 5 s each
   --passes N           interleaved passes of relay and api, of which the medians are shown (3)
   --seconds S          length of one measurement of relay (10)
+  --wait S             relay: each pass waits up to so long until the machine is quiet, and is repeated when it was not (0)
   --levels LIST        relay: streams x tokens a second (32x50,128x50,500x50,1000x10)
   --through LIST       relay: direct,nginx,pocketllm (all)
   --program WORDS      measures this program, such as "bun cli/main.ts"; else the compiled one, built when it is stale
@@ -83,6 +84,7 @@ async function run(
 		levels,
 		passes,
 		measureMs: options.seconds * 1000,
+		patienceMs: options.wait * 1000,
 		say,
 	});
 	const rows = summarize(measured);
@@ -120,6 +122,7 @@ function readOptions(args: string[]) {
 			quick: { type: "boolean", default: false },
 			passes: { type: "string", default: "3" },
 			seconds: { type: "string" },
+			wait: { type: "string" },
 			levels: { type: "string" },
 			through: { type: "string", default: "direct,nginx,pocketllm" },
 			program: { type: "string" },
@@ -140,6 +143,7 @@ function readOptions(args: string[]) {
 		help,
 		passes: readCount("--passes", values.passes),
 		seconds: readSeconds(values.seconds ?? (quick ? "5" : "10")),
+		wait: values.wait === undefined ? 0 : readCount("--wait", values.wait),
 		levels: (values.levels ?? (quick ? "100x50,500x50" : "32x50,128x50,500x50,1000x10")).split(",").map(readLevel),
 		through: values.through.split(",").map(readContestant),
 	};

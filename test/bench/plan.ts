@@ -46,6 +46,10 @@ export type StreamReport = {
 	readonly modelLoad: number;
 	/** Of all cores. */
 	readonly machineLoad: number;
+	/** What of it was neither the relay's, nor the stand-in's, nor ours. */
+	readonly othersLoad: number;
+	/** More than 1: the relay or we could not keep up, and what comes together costs less than it should. */
+	readonly tokensPerRead: number;
 	/** From the stand-in's stamp to our reading of it. */
 	readonly delay: Spread;
 	/** From sending the request, under the full load. */

@@ -5,6 +5,7 @@ import type { Contestant, Relay } from "./contestants.ts";
 import { type ModelStandIn, readStreams, startModel } from "./generator.ts";
 import type { StreamReport } from "./plan.ts";
 import { memoryOf } from "./processes.ts";
+import { isDisturbed, waitForQuiet } from "./quiet.ts";
 
 export type Level = {
 	readonly streams: number;
@@ -17,6 +18,8 @@ export type RelayOptions = {
 	readonly levels: readonly Level[];
 	readonly passes: number;
 	readonly measureMs: number;
+	/** How long each pass may wait for a quiet machine; a pass that was disturbed all the same is taken again, twice at most. */
+	readonly patienceMs: number;
 	/** Says what is going on, for the person who waits. */
 	readonly say: (line: string) => void;
 };
@@ -67,7 +70,7 @@ async function measureLevel(level: Level, model: ModelStandIn, options: RelayOpt
 			const order = relays.map((_, index) => relays[(index + pass - 1) % relays.length]).filter((entry) => entry !== undefined);
 			for (const { relay, idlePssKb } of order) {
 				options.say(`${level.streams} × ${level.rate} tokens/s, pass ${pass} of ${options.passes}: ${relay.name}`);
-				const report = await runPass(relay, level, model, options.measureMs);
+				const report = await runQuietPass(relay, level, model, options);
 				passes.push({ ...report, level, pass, through: relay.name, idlePssKb });
 			}
 		}
@@ -75,6 +78,17 @@ async function measureLevel(level: Level, model: ModelStandIn, options: RelayOpt
 	} finally {
 		for (const { relay } of relays) await relay.stop();
 	}
+}
+
+async function runQuietPass(relay: Relay, level: Level, model: ModelStandIn, options: RelayOptions): Promise<StreamReport> {
+	let report: StreamReport;
+	let triesLeft = options.patienceMs > 0 ? 3 : 1;
+	do {
+		await waitForQuiet(options.patienceMs);
+		report = await runPass(relay, level, model, options.measureMs);
+		triesLeft -= 1;
+	} while (triesLeft > 0 && isDisturbed(report) && report.trouble === null);
+	return report;
 }
 
 async function runPass(relay: Relay, level: Level, model: ModelStandIn, measureMs: number): Promise<StreamReport> {

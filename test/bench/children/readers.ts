@@ -26,6 +26,7 @@ const PATIENCE_MS = 15_000;
 let clockOffset = 0;
 let isMeasuring = false;
 let arrived = 0;
+let reads = 0;
 let delays = new Float64Array(1 << 16);
 let trouble: string | null = null;
 let now = 0;
@@ -59,6 +60,7 @@ function take(socket: Bun.Socket<Reader>, bytes: Buffer): void {
 		}
 	}
 	const found = reader.marks.push(bytes, noteToken);
+	if (found > 0 && isMeasuring) reads += 1;
 	if (found > 0 && reader.firstToken === 0) reader.firstToken = now - reader.sentAt;
 	if (reader.marks.seen() < reader.tokens) {
 		if (found === 0 && bytes.includes('"type":"error"')) over(reader, bytes.toString("utf8", 0, 800));
@@ -168,13 +170,20 @@ async function measure(): Promise<StreamReport> {
 	while (performance.now() < deadline && all.some((reader) => !reader.isOver)) await Bun.sleep(20);
 	const counts = all.map(({ marks }) => marks.count());
 	const elapsed = after.at - before.at;
+	const relayCpuMs = after.relay - before.relay;
+	const generatorLoad = (after.own - before.own) / elapsed;
+	const modelLoad = (after.model - before.model) / elapsed;
+	const machineLoad = (after.machine.busy - before.machine.busy) / Math.max(1, after.machine.total - before.machine.total);
+	const ourLoad = (relayCpuMs / elapsed + generatorLoad + modelLoad) / navigator.hardwareConcurrency;
 	return {
 		tokens: after.tokens - before.tokens,
 		seconds: elapsed / 1000,
-		relayCpuMs: after.relay - before.relay,
-		generatorLoad: (after.own - before.own) / elapsed,
-		modelLoad: (after.model - before.model) / elapsed,
-		machineLoad: (after.machine.busy - before.machine.busy) / Math.max(1, after.machine.total - before.machine.total),
+		relayCpuMs,
+		generatorLoad,
+		modelLoad,
+		machineLoad,
+		othersLoad: Math.max(0, machineLoad - ourLoad),
+		tokensPerRead: (after.tokens - before.tokens) / Math.max(1, reads),
 		delay: spreadOf(delays.subarray(0, arrived)),
 		firstToken: timesOf(probes, (reader) => reader.firstToken),
 		firstByte: timesOf(probes, (reader) => reader.firstByte),
