@@ -61,6 +61,13 @@ describe("a body of an account route", () => {
 		"16 KiB and a byte": [413, "body_too_large", { raw: `{"a":"${"x".repeat(16 * 1024 - 7)}"}`, headers: JSON_TYPE }],
 		"3 MiB": [413, "body_too_large", { raw: `{"a":"${"x".repeat(3 * 1024 * 1024)}"}`, headers: JSON_TYPE }],
 	};
+	test("of any length beyond is refused by us, before it is sent", async () => {
+		const answer = await gateway.bytes(
+			`POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 999999999999\r\n\r\n`,
+		);
+		expect(statusOf(answer)).toBe(413);
+		expect(answer).toContain('"code":"body_too_large"');
+	});
 	for (const [what, [status, code, call]] of Object.entries(table)) {
 		test(`${what}: ${status}`, async () => {
 			const reply = await gateway.call("POST", "/auth/login", call);
