@@ -97,7 +97,8 @@ export function createApp(deps: AppDependencies): App {
 	const reference = createReference({ version: deps.version, prefix: PREFIX });
 
 	// Elysia looks for the path from the 11th character of a URL on unless told: behind the first slash of http://nas/.
-	const app = new Elysia({ name: "pocketllm", handler: { standardHostname: false } })
+	// Elysia's own cleaner of bodies turns an array or a text into an object before anything is validated; TypeBox's does not.
+	const app = new Elysia({ name: "pocketllm", normalize: "typebox", handler: { standardHostname: false } })
 		// Before everything else, so that every answer carries the fields of an allowed origin.
 		.use(crossOrigin(deps.allowedOrigins))
 		.use(dialect({ authenticate: auth.authenticate, limiter, log, access }))
