@@ -62,6 +62,8 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> {
 	}
 	checkValue(value, "body", 0);
 	if (!isPlainObject(value)) throw invalid("body", "must be a JSON object");
+	// Unknown members are ignored; the router takes these for known ones, since every object it compares with inherits them.
+	for (const name of Object.keys(value)) if (name in Object.prototype) delete value[name];
 	return value;
 }
 

@@ -127,6 +127,7 @@ test("unknown members change nothing and are not stored", async () => {
 		passwordHash: "x",
 		disabled: true,
 		constructor: { prototype: { is_admin: true } },
+		toString: "x",
 	};
 	const signup = await gateway.call("POST", "/auth/signup", { body });
 	expect(signup.status).toBe(200);
@@ -137,6 +138,13 @@ test("unknown members change nothing and are not stored", async () => {
 	expect((await gateway.call("PATCH", "/users/profile", { token, body: rest })).at("is_admin")).toBe(false);
 	expect((await gateway.call("GET", "/admin/metrics", { token })).status).toBe(403);
 	expect((await gateway.login("mallory@box.local")).id).toBe(signup.textAt("user.id"));
+});
+
+test("metadata is an object, and is given back as it was", async () => {
+	const create = (metadata: unknown) => gateway.call("POST", "/chat/sessions", { token: anna.token, body: { metadata } });
+	for (const metadata of ["x", [1], 5, true]) expect([metadata, (await create(metadata)).status]).toEqual([metadata, 422]);
+	const metadata = { constructor: "c", toString: 1, nested: { deep: [1, { a: null }] }, "": "empty" };
+	expect((await create(metadata)).at("metadata")).toEqual(metadata);
 });
 
 test("the other end of the table: numbers of the chat", async () => {
