@@ -1,4 +1,5 @@
 // Deadlines and caps: each ends the answer with a sentence, keeps what had arrived, and closes the upstream connection.
+// At the same time: they wait for seconds, each in a world of its own.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ERROR_SENTENCES } from "../../src/domain/errors.ts";
@@ -9,7 +10,7 @@ import { openWorld } from "./world.ts";
 setDefaultTimeout(60_000);
 
 describe("FIRST_TOKEN_TIMEOUT", () => {
-	test("a model server that takes the request and says nothing: heartbeats, then upstream_timeout; the answer is `error`", async () => {
+	test.concurrent("a model server that takes the request and says nothing: heartbeats, then upstream_timeout; the answer is `error`", async () => {
 		await using world = await openWorld({ settings: { FIRST_TOKEN_TIMEOUT: "1500ms", HEARTBEAT_INTERVAL: "300ms" } });
 		const { person, sessionId } = await world.visitor();
 		const startedAt = performance.now();
@@ -30,7 +31,7 @@ describe("FIRST_TOKEN_TIMEOUT", () => {
 		expect([message.status, message.body.code]).toEqual([504, "upstream_timeout"]);
 	});
 
-	test("counts from sending upstream: a turn that waited longer for its place than that still gets its answer", async () => {
+	test.concurrent("counts from sending upstream: a turn that waited longer for its place than that still gets its answer", async () => {
 		await using world = await openWorld({ settings: { FIRST_TOKEN_TIMEOUT: "1s" }, query: "?slots=1" });
 		const first = await world.visitor();
 		const holding = await first.person.stream({ sessionId: first.sessionId, prompt: "[tokens 100] [every 20]" });
@@ -42,7 +43,7 @@ describe("FIRST_TOKEN_TIMEOUT", () => {
 		expect((await second.person.messages(second.sessionId)).at(-1)?.timings?.queuedMs).toBeGreaterThan(1000);
 	});
 
-	test("reasoning counts as a first sign of life", async () => {
+	test.concurrent("reasoning counts as a first sign of life", async () => {
 		await using world = await openWorld({ settings: { FIRST_TOKEN_TIMEOUT: "1s", STREAM_IDLE_TIMEOUT: "10s" } });
 		const { person, sessionId } = await world.visitor();
 		const stream = await person.stream({ sessionId, prompt: "[reasoning] [tokens 2] [every 1500]" });
@@ -50,7 +51,7 @@ describe("FIRST_TOKEN_TIMEOUT", () => {
 	});
 });
 
-test("STREAM_IDLE_TIMEOUT: silence between two tokens ends in upstream_timeout; the part is `interrupted` and kept", async () => {
+test.concurrent("STREAM_IDLE_TIMEOUT: silence between two tokens ends in upstream_timeout; the part is `interrupted` and kept", async () => {
 	await using world = await openWorld({ settings: { STREAM_IDLE_TIMEOUT: "1s" } });
 	const { person, sessionId } = await world.visitor();
 	const stream = await person.stream({ sessionId, prompt: "[tokens 5] [stall 3]" });
@@ -64,7 +65,7 @@ test("STREAM_IDLE_TIMEOUT: silence between two tokens ends in upstream_timeout; 
 	await eventually("the upstream connection is closed", () => world.model.chats.at(-1)?.closedAt !== undefined, 1000);
 });
 
-test("a slow answer that never pauses for STREAM_IDLE_TIMEOUT runs to its end, however long it takes", async () => {
+test.concurrent("a slow answer that never pauses for STREAM_IDLE_TIMEOUT runs to its end, however long it takes", async () => {
 	await using world = await openWorld({ settings: { STREAM_IDLE_TIMEOUT: "1500ms", FIRST_TOKEN_TIMEOUT: "1500ms" } });
 	const { person, sessionId } = await world.visitor();
 	const stream = await person.stream({ sessionId, prompt: "[tokens 8] [every 500]" });
@@ -72,7 +73,7 @@ test("a slow answer that never pauses for STREAM_IDLE_TIMEOUT runs to its end, h
 	expect(stream.text()).toEndWith("t7 ");
 });
 
-test("GENERATION_TIMEOUT ends an endless answer with limit_reached; the part is `interrupted` and kept", async () => {
+test.concurrent("GENERATION_TIMEOUT ends an endless answer with limit_reached; the part is `interrupted` and kept", async () => {
 	await using world = await openWorld({ settings: { GENERATION_TIMEOUT: "2s" } });
 	const { person, sessionId } = await world.visitor();
 	const stream = await person.stream({ sessionId, prompt: "[endless] [every 20]" });
@@ -91,7 +92,7 @@ test("GENERATION_TIMEOUT ends an endless answer with limit_reached; the part is 
 	await eventually("the upstream connection is closed", () => world.model.chats.at(-1)?.closedAt !== undefined, 1000);
 });
 
-test("MAX_ANSWER_BYTES ends an answer with limit_reached; what is kept is what was streamed, little more than the cap", async () => {
+test.concurrent("MAX_ANSWER_BYTES ends an answer with limit_reached; what is kept is what was streamed, little more than the cap", async () => {
 	await using world = await openWorld({ settings: { MAX_ANSWER_BYTES: "10KiB" } });
 	const { person, sessionId } = await world.visitor();
 	const stream = await person.stream({ sessionId, prompt: "[endless]" });
@@ -105,7 +106,7 @@ test("MAX_ANSWER_BYTES ends an answer with limit_reached; what is kept is what w
 	expect([message.status, message.body.code]).toEqual([502, "limit_reached"]);
 });
 
-test("the model's own max_tokens is no cap of ours: an `end` with finishReason `length`", async () => {
+test.concurrent("the model's own max_tokens is no cap of ours: an `end` with finishReason `length`", async () => {
 	await using world = await openWorld();
 	const { person, sessionId } = await world.visitor();
 	world.model.answerWith([streamHead(), frame({ content: "as far as" }), ...ending("length", 7, 3), lastChunk]);

@@ -4,13 +4,14 @@ import { expect, test } from "bun:test";
 import { eventually } from "../support/server.ts";
 import { openWorld, useWorld } from "./world.ts";
 
-const world = useWorld();
+// At the same time: they wait for seconds, each for its own people.
+const world = useWorld({ settings: { UPSTREAM_CONCURRENCY: "20" } });
 
-test("a login that is ended mid-stream ends its streams within 5 s; what had arrived is stored, the upstream connection is closed", async () => {
+test.concurrent("a login that is ended mid-stream ends its streams within 5 s; what had arrived is stored, the upstream connection is closed", async () => {
 	const { person, sessionId } = await world.visitor();
-	const stream = await person.stream({ sessionId, prompt: "[endless] [every 20]" });
+	const stream = await person.stream({ sessionId, prompt: "[endless] [every 20] until I sign out" });
 	await stream.until("token");
-	const request = world.model.chats.at(-1);
+	const request = world.model.chats.find(({ prompt }) => prompt.endsWith("until I sign out"));
 	const outAt = performance.now();
 	expect((await person.call("POST", "/auth/logout")).status).toBe(204);
 	const error = await stream.until("error");
@@ -24,7 +25,7 @@ test("a login that is ended mid-stream ends its streams within 5 s; what had arr
 	expect(answer).toMatchObject({ status: "stopped", errorCode: "invalid_token", content: stream.text() });
 });
 
-test("an account that is disabled mid-stream loses its streams within 5 s, whichever login began them", async () => {
+test.concurrent("an account that is disabled mid-stream loses its streams within 5 s, whichever login began them", async () => {
 	const { person, sessionId } = await world.visitor();
 	const second = await person.signInAgain();
 	const streams = [
@@ -39,7 +40,7 @@ test("an account that is disabled mid-stream loses its streams within 5 s, which
 	expect((await person.call("GET", `/chat/sessions/${sessionId}`)).status).not.toBe(200);
 });
 
-test("one login's end leaves the streams of the same person's other logins alone", async () => {
+test.concurrent("one login's end leaves the streams of the same person's other logins alone", async () => {
 	const { person, sessionId } = await world.visitor();
 	const phone = await person.signInAgain();
 	const stream = await person.stream({ sessionId, prompt: "[tokens 250] [every 20]" });
@@ -48,7 +49,7 @@ test("one login's end leaves the streams of the same person's other logins alone
 	expect((await stream.until("end")).finishReason).toBe("stop");
 });
 
-test("a reader that resumed with a login that is ended loses the stream within 5 s, also when another login began it", async () => {
+test.concurrent("a reader that resumed with a login that is ended loses the stream within 5 s, also when another login began it", async () => {
 	const { person, sessionId } = await world.visitor();
 	const phone = await person.signInAgain();
 	const stream = await person.stream({ sessionId, prompt: "[endless] [every 20]" });
@@ -66,7 +67,7 @@ test("a reader that resumed with a login that is ended loses the stream within 5
 	await stream.until("end");
 });
 
-test("a token that expires mid-stream does not end it: it was authorised at its start", async () => {
+test.concurrent("a token that expires mid-stream does not end it: it was authorised at its start", async () => {
 	await using short = await openWorld({ settings: { ACCESS_TOKEN_TTL: "1s" } });
 	const { person, sessionId } = await short.visitor();
 	const stream = await person.stream({ sessionId, prompt: "[tokens 300] [every 20]" });
