@@ -146,7 +146,6 @@ export function createEngine(deps: EngineDependencies) {
 			lastPartAt: now,
 			toldAt: now,
 			savedSeq: 0,
-			checkedLoginAt: now,
 		};
 		jobs.set(generation.facts.id, job);
 		bySession.set(request.session.id, job);

@@ -17,6 +17,9 @@ import type { User } from "../domain/user.ts";
 /** Somebody who reads along. */
 export type Follower = (event: GenerationEvent) => void;
 
+/** A reader, and the login that reads. */
+type Following = { readonly tell: Follower; readonly loginId: Id };
+
 export type GenerationFacts = {
 	readonly id: Id;
 	readonly sessionId: Id;
@@ -56,8 +59,8 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 	const parts: TokenEvent[] = [];
 	let queued: QueuedEvent | undefined;
 	let last: LastEvent | undefined;
-	/** Each with the login that reads. */
-	const followers = new Map<Follower, Id>();
+	/** Replaced as a whole when somebody comes or goes, so that a reader that leaves while it is told something disturbs no other. */
+	let followers: readonly Following[] = [];
 	let wasFollowed = false;
 	let followedAt = elapsed();
 	/** Whether something was told since the last look. */
@@ -74,7 +77,7 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 
 	const emit = (event: GenerationEvent): void => {
 		hasSpoken = true;
-		for (const follower of followers.keys()) follower(event);
+		for (const { tell } of followers) tell(event);
 	};
 
 	const flatten = (): void => {
@@ -131,45 +134,45 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 			if (last !== undefined) return;
 			last = event;
 			emit(event);
-			followers.clear();
+			followers = [];
 			finish();
 		},
 		/** Replays what came after `after`, then goes on live. The result ends the following. */
 		follow: (reader: Follower, { after = 0, loginId = facts.loginId }: FollowOptions = {}): (() => void) => {
 			wasFollowed = true;
-			const follower: Follower = after > parts.length ? skipping(reader, after) : reader;
-			follower(start);
-			if (state === "queued" && queued !== undefined) follower(queued);
+			const tell: Follower = after > parts.length ? skipping(reader, after) : reader;
+			tell(start);
+			if (state === "queued" && queued !== undefined) tell(queued);
 			for (let index = after; index < parts.length; index += 1) {
 				const part = parts[index];
-				if (part !== undefined) follower(part);
+				if (part !== undefined) tell(part);
 			}
 			if (last !== undefined) {
-				follower(last);
+				tell(last);
 				return () => {};
 			}
-			followers.set(follower, loginId);
+			const following: Following = { tell, loginId };
+			followers = [...followers, following];
 			return () => {
-				followers.delete(follower);
+				followers = followers.filter((other) => other !== following);
 				followedAt = elapsed();
 			};
 		},
-		followers: () => followers.size,
+		followers: () => followers.length,
 		/** Whether its first reader has come: between its beginning and that there is a moment. */
 		wasFollowed: () => wasFollowed,
 		/** The login that asked, and those that read. */
-		logins: (): readonly Id[] => [...new Set([facts.loginId, ...followers.values()])],
+		logins: (): readonly Id[] => [...new Set([facts.loginId, ...followers.map((following) => following.loginId)])],
 		/** Sends the readers of one login away with a last event. */
 		dismiss: (loginId: Id, event: ErrorEvent): void => {
-			for (const [follower, reading] of followers) {
-				if (reading !== loginId) continue;
-				follower(event);
-				followers.delete(follower);
-			}
+			const leaving = followers.filter((following) => following.loginId === loginId);
+			if (leaving.length === 0) return;
+			for (const { tell } of leaving) tell(event);
+			followers = followers.filter((following) => following.loginId !== loginId);
 			followedAt = elapsed();
 		},
 		/** For how long nobody has followed, in milliseconds; 0 while somebody does. */
-		orphanedFor: () => (followers.size > 0 ? 0 : elapsed() - followedAt),
+		orphanedFor: () => (followers.length > 0 ? 0 : elapsed() - followedAt),
 		/** Whether something was told since this was asked last: reading a clock for each token would cost more than the token. */
 		takeSpoken: () => {
 			const spoken = hasSpoken;

@@ -87,7 +87,6 @@ export type Job = {
 	lastPartAt: number;
 	toldAt: number;
 	savedSeq: number;
-	checkedLoginAt: number;
 };
 
 export type Outcome = {

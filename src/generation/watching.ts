@@ -25,6 +25,7 @@ export type WatcherParts = {
 export function createWatcher({ store, queue, clock, log, policy, isLoginGood }: EngineDependencies, parts: WatcherParts): Ticker {
 	const { registry, settler, driver, stop } = parts;
 	let savedAt = clock.elapsed();
+	let loginsCheckedAt = savedAt;
 
 	const watch = (job: Job, now: number): void => {
 		const { generation } = job;
@@ -39,9 +40,6 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 		if (orphaned >= policy.orphanTimeout) stop(generation.facts.id, "orphaned");
 		// A turn that waits gives up its place likewise: those behind it are there.
 		else if (orphaned >= policy.yieldTimeout && queue.isWantedByOthers(job.ticket)) stop(generation.facts.id, "yielded");
-		if (generation.isOver() || now - job.checkedLoginAt < LOGIN_CHECK_MS) return;
-		job.checkedLoginAt = now;
-		driver.guard(job, () => checkLogins(job));
 	};
 
 	/** Ends a job whose time is up, and says whether it did. Waiting for a slot does not count. */
@@ -58,12 +56,18 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 		return true;
 	};
 
-	/** The end of the login that asked ends the generation; that of another one which reads ends the reading. */
-	const checkLogins = async ({ generation }: Job): Promise<void> => {
-		for (const loginId of generation.logins()) {
+	/**
+	 * The end of the login that asked ends the generation; that of another one which reads ends the reading. Each login is asked for once,
+	 * however many answers it has.
+	 */
+	const checkLogins = async (): Promise<void> => {
+		const generations = [...registry.jobs.values()].map((job) => job.generation);
+		for (const loginId of new Set(generations.flatMap((generation) => generation.logins()))) {
 			if (await isGood(loginId)) continue;
-			if (loginId === generation.facts.loginId) stop(generation.facts.id, "signed_out");
-			else generation.dismiss(loginId, SIGNED_OUT);
+			for (const generation of generations) {
+				if (generation.facts.loginId === loginId) stop(generation.facts.id, "signed_out");
+				else generation.dismiss(loginId, SIGNED_OUT);
+			}
 		}
 	};
 
@@ -99,6 +103,10 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 			savedAt = now;
 			save();
 			settler.retryUnstored();
+		}
+		if (now - loginsCheckedAt >= LOGIN_CHECK_MS) {
+			loginsCheckedAt = now;
+			checkLogins().catch((error: unknown) => log.error({ err: error }, "the logins of running answers could not be checked"));
 		}
 		for (const [id, { until }] of registry.finished) if (until <= now) registry.finished.delete(id);
 		if (registry.jobs.size === 0 && registry.finished.size === 0 && settler.unstored() === 0) ticker.stop();
