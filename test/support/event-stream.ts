@@ -27,7 +27,7 @@ export type StreamEvent = {
 
 export type StreamRequest = {
 	readonly address: string;
-	readonly method: "GET" | "POST";
+	readonly method: "GET" | "POST" | "PATCH";
 	readonly path: string;
 	readonly token: string;
 	readonly body?: object;
@@ -145,7 +145,7 @@ export async function openStream(request: StreamRequest): Promise<EventStream> {
 		host: `${hostname}:${port}`,
 		authorization: `Bearer ${request.token}`,
 		"content-type": "application/json",
-		...(request.method === "POST" ? { "content-length": String(Buffer.byteLength(body)) } : {}),
+		...(request.method !== "GET" ? { "content-length": String(Buffer.byteLength(body)) } : {}),
 		...request.headers,
 	};
 	const head = [`${request.method} ${request.path} HTTP/1.1`, ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`)];

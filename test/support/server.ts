@@ -55,6 +55,7 @@ export type Body = {
 	readonly messageCount?: number;
 	readonly lastMessage?: string | null;
 	readonly messages?: readonly StoredMessage[];
+	readonly versions?: readonly (StoredMessage & { readonly inForce: boolean })[];
 	readonly usage?: { readonly promptTokens?: number; readonly completionTokens?: number } | null;
 	readonly user?: { readonly id: string; readonly email: string };
 };
@@ -81,6 +82,8 @@ export type Person = {
 	readonly createSession: (body?: object) => Promise<string>;
 	/** `POST /chat/stream`. */
 	readonly stream: (turn: TurnBody, options?: { readonly deaf?: boolean }) => Promise<EventStream>;
+	/** Another call below `/api/v1` that streams. */
+	readonly streamAt: (method: "POST" | "PATCH", path: string, body: object) => Promise<EventStream>;
 	/** `GET /chat/generations/{id}/events`. */
 	readonly resume: (generationId: string, options?: { readonly after?: number; readonly lastEventId?: string }) => Promise<EventStream>;
 	readonly messages: (sessionId: string) => Promise<readonly StoredMessage[]>;
@@ -184,6 +187,7 @@ function personOf(address: string, credentials: { email: string; password: strin
 			return reply.body.id;
 		},
 		stream: (turn, options = {}) => openStream({ address, method: "POST", path: "/api/v1/chat/stream", token, body: turn, ...options }),
+		streamAt: (method, path, body) => openStream({ address, method, path: `/api/v1${path}`, token, body }),
 		resume: (generationId, { after, lastEventId } = {}) =>
 			openStream({
 				address,
