@@ -13,6 +13,7 @@ import {
 } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
 import type { User } from "../domain/user.ts";
+import { createTranscript } from "./transcript.ts";
 
 /** Somebody who reads along. */
 export type Follower = (event: GenerationEvent) => void;
@@ -55,8 +56,7 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		generationId: facts.id,
 		model: facts.model,
 	};
-	/** Tokens and reasoning in order; the one at index n has the sequence number n + 1. */
-	const parts: TokenEvent[] = [];
+	const transcript = createTranscript();
 	let queued: QueuedEvent | undefined;
 	let last: LastEvent | undefined;
 	/** Replaced as a whole when somebody comes or goes, so that a reader that leaves while it is told something disturbs no other. */
@@ -65,11 +65,6 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 	let followedAt = elapsed();
 	/** Whether something was told since the last look. */
 	let hasSpoken = true;
-	/** What has been joined to one text so far: everything before `flattened`. */
-	let flattened = 0;
-	let content = "";
-	let reasoning = "";
-	let units = 0;
 	let finish: () => void = () => {};
 	const done = new Promise<void>((resolve) => {
 		finish = resolve;
@@ -78,19 +73,6 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 	const emit = (event: GenerationEvent): void => {
 		hasSpoken = true;
 		for (const { tell } of followers) tell(event);
-	};
-
-	const flatten = (): void => {
-		let moreContent = "";
-		let moreReasoning = "";
-		for (; flattened < parts.length; flattened += 1) {
-			const part = parts[flattened];
-			if (part === undefined) continue;
-			if (part.type === "token") moreContent += part.content;
-			else moreReasoning += part.content;
-		}
-		content += moreContent;
-		reasoning += moreReasoning;
 	};
 
 	return {
@@ -105,25 +87,13 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		},
 		isOver: () => isFinal(state),
 		/** The number of the newest token or reasoning event; 0 before the first. */
-		seq: () => parts.length,
+		seq: transcript.seq,
 		/** Its place among those who wait, from 1; `null` when it waits no more. */
 		position: () => (state === "queued" ? (queued?.position ?? null) : null),
-		/** Whether all that was said takes more than so many bytes of UTF-8. A UTF-16 unit takes three at most, so most looks count nothing. */
-		isLongerThan: (limit: number): boolean => {
-			if (units * 3 <= limit) return false;
-			flatten();
-			return Buffer.byteLength(content) + Buffer.byteLength(reasoning) > limit;
-		},
-		text: () => {
-			flatten();
-			return { content, reasoning };
-		},
-		add: (type: TokenEvent["type"], text: string): void => {
-			const event: TokenEvent = { type, content: text, seq: parts.length + 1 };
-			parts.push(event);
-			units += text.length;
-			emit(event);
-		},
+		/** Whether all that was said takes more than so many bytes of UTF-8. */
+		isLongerThan: transcript.isLongerThan,
+		text: transcript.text,
+		add: (type: TokenEvent["type"], text: string): void => emit(transcript.add(type, text)),
 		setQueued: (event: QueuedEvent): void => {
 			queued = event;
 			emit(event);
@@ -140,13 +110,10 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		/** Replays what came after `after`, then goes on live. The result ends the following. */
 		follow: (reader: Follower, { after = 0, loginId = facts.loginId }: FollowOptions = {}): (() => void) => {
 			wasFollowed = true;
-			const tell: Follower = after > parts.length ? skipping(reader, after) : reader;
+			const tell: Follower = after > transcript.seq() ? skipping(reader, after) : reader;
 			tell(start);
 			if (state === "queued" && queued !== undefined) tell(queued);
-			for (let index = after; index < parts.length; index += 1) {
-				const part = parts[index];
-				if (part !== undefined) tell(part);
-			}
+			transcript.replay(after, tell);
 			if (last !== undefined) {
 				tell(last);
 				return () => {};

@@ -56,6 +56,7 @@ type Template = { readonly prefix: Buffer; readonly suffix: Buffer };
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const LINE_FEED = 0x0a;
 /** Cannot stand in a frame by chance: the proof below must not be deceived by a token that looks like the marker. */
 const MARKER = "\u0001pocketllm\u0001";
 
@@ -111,9 +112,15 @@ function endOfEvent({ prefix, suffix }: Template, bytes: Buffer, from: number, t
 	const textFrom = from + prefix.length;
 	if (to - textFrom < suffix.length || prefix.compare(bytes, from, textFrom) !== 0) return -1;
 	// Mostly there is one event in a read.
-	if (suffix.compare(bytes, to - suffix.length, to) === 0 && bytes.indexOf(EVENT_END, textFrom) === to - EVENT_END.length) return to;
+	if (suffix.compare(bytes, to - suffix.length, to) === 0 && isOneLine(bytes, textFrom, to - suffix.length)) return to;
 	const found = bytes.indexOf(suffix, textFrom);
 	return found === -1 || found + suffix.length > to ? -1 : found + suffix.length;
+}
+
+/** Whether there is no line end: a loop, because tokens are short and a call costs more than they do. */
+function isOneLine(bytes: Buffer, from: number, to: number): boolean {
+	for (let at = from; at < to; at += 1) if (bytes[at] === LINE_FEED) return false;
+	return true;
 }
 
 /** The token between its quotes; `undefined` when this is no text of a JSON string, so that a quote in it never passes for text. */
