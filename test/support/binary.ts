@@ -47,12 +47,29 @@ process.on("exit", () => {
 	for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** An empty folder that goes away with this process. */
+/** An empty folder that goes away with this process; where that ended without a word (`bun test` tells no exit), with the next one. */
 export function scratch(): string {
 	mkdirSync(tmpdir(), { recursive: true });
-	const folder = mkdtempSync(join(tmpdir(), "pocketllm-"));
+	if (folders.length === 0) sweep();
+	const folder = mkdtempSync(join(tmpdir(), `pocketllm-of-${process.pid}-`));
 	folders.push(folder);
 	return folder;
+}
+
+function sweep(): void {
+	for (const name of readdirSync(tmpdir())) {
+		const pid = /^pocketllm-of-(\d+)-/.exec(name)?.[1];
+		if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+	}
+}
+
+function isAlive(pid: number): boolean {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch (error) {
+		return error instanceof Error && "code" in error && error.code === "EPERM";
+	}
 }
 
 export type Call = {

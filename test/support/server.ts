@@ -18,6 +18,8 @@ export type ServerOptions = {
 	/** A folder that a server before this one used; a new one unless told. */
 	readonly dataDir?: string;
 	readonly port?: number;
+	/** Words before the program, such as `strace …`; they must end in the program's own process. */
+	readonly before?: readonly string[];
 };
 
 export type StoredMessage = {
@@ -122,7 +124,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 	const env = { ...QUIET_LIMITS, POCKETLLM_DATA_DIR: dataDir, ...options.settings };
 	let address = "";
 	const child = await startChild({
-		command: [await binary(), "serve", "--port", String(options.port ?? 0)],
+		command: [...(options.before ?? []), await binary(), "serve", "--port", String(options.port ?? 0)],
 		cwd: scratch(),
 		environment: environmentOf({ env }),
 		isReady: async ({ output }) => {

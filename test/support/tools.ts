@@ -13,6 +13,7 @@ const DEBIAN_PACKAGES = {
 	caddy: "caddy",
 	chromium: "chromium",
 	curl: "curl",
+	faketime: "faketime",
 	git: "git",
 	haproxy: "haproxy",
 	java: "openjdk-17-jdk-headless",
@@ -21,6 +22,7 @@ const DEBIAN_PACKAGES = {
 	python3: "python3-pip",
 	"redis-server": "redis-server",
 	shellcheck: "shellcheck",
+	strace: "strace",
 	wget: "wget",
 } as const;
 
