@@ -308,6 +308,7 @@ describe("a forgotten password", () => {
 	test("can be asked for with one and the same answer for any address", async () => {
 		await gateway.signup("forgetful@box.local");
 		const [known, unknown, nonsense] = [await ask("forgetful@box.local"), await ask("nobody@box.local"), await ask("x")];
+		await gateway.outputAfter(nonsense);
 		expect([known.status, unknown.status, nonsense.status]).toEqual([202, 202, 202]);
 		expect(new Set([known.text, unknown.text, nonsense.text]).size).toBe(1);
 		expect(links().length).toBe(1);
@@ -316,7 +317,7 @@ describe("a forgotten password", () => {
 	test("is set anew with the newest link, once, and every login ends", async () => {
 		const anna = await gateway.login("forgetful@box.local");
 		const [older = ""] = links();
-		await ask("forgetful@box.local");
+		await gateway.outputAfter(await ask("forgetful@box.local"));
 		const newest = links().at(-1) ?? "";
 		const confirm = (token: string, newPassword = "a-New-ladder-88") =>
 			gateway.call("POST", "/auth/password-reset/confirm", { body: { token, newPassword } });

@@ -2,7 +2,7 @@
 // answers can be looked into. Raw bytes for what no HTTP client would send. What it should answer is for the tests.
 
 import { connect } from "node:net";
-import { type ServerOptions, startServer, type TestServer } from "../support/server.ts";
+import { eventually, type ServerOptions, startServer, type TestServer } from "../support/server.ts";
 
 export const PASSWORD = "a-Tall-ladder-77";
 
@@ -37,6 +37,8 @@ export type Gateway = Omit<TestServer, "signup"> & {
 	readonly bytes: (request: string) => Promise<string>;
 	readonly signup: (email: string, password?: string) => Promise<Account>;
 	readonly login: (email: string, password?: string) => Promise<Account>;
+	/** What the program wrote, up to where this request is logged: its lines come a moment after its answer. */
+	readonly outputAfter: (reply: Reply) => Promise<string>;
 	/** The token in the setup link that the program printed; waits for it. */
 	readonly setupToken: () => Promise<string>;
 	/** The first administrator, made with that token. */
@@ -50,13 +52,10 @@ export async function startGateway(options: ServerOptions = {}): Promise<Gateway
 	const server = await startServer({ ...options, settings: { ...NO_MODEL, ...options.settings } });
 	const root: Gateway["root"] = (method, path, call) => callAt(`${server.address}${path}`, method, call);
 	const call: Gateway["call"] = (method, path, made) => root(method, `/api/v1${path}`, made);
+	const printedToken = () => /\/setup#([\w-]+)/.exec(server.output())?.[1];
 	const setupToken = async (): Promise<string> => {
-		for (let i = 0; i < 400; i++) {
-			const token = /\/setup#([\w-]+)/.exec(server.output())?.[1];
-			if (token !== undefined) return token;
-			await Bun.sleep(25);
-		}
-		throw new Error(`no setup link came; it said:\n${server.output()}`);
+		await eventually("a setup link is printed", () => printedToken() !== undefined);
+		return printedToken() ?? "";
 	};
 	return {
 		...server,
@@ -64,6 +63,11 @@ export async function startGateway(options: ServerOptions = {}): Promise<Gateway
 		call,
 		bytes: (request) => sendBytes(server.port, request),
 		setupToken,
+		outputAfter: async ({ headers }) => {
+			const line = `"requestId":"${headers.get("x-request-id")}","method"`;
+			await eventually("the request is in the log", () => server.output().includes(line));
+			return server.output();
+		},
 		signup: async (email, password = PASSWORD) => accountOf(await call("POST", "/auth/signup", { body: { email, password } })),
 		login: async (email, password = PASSWORD) => accountOf(await call("POST", "/auth/login", { body: { email, password } })),
 		claimSetup: async (email = "admin@example.com", name = "Admin") =>

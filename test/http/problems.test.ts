@@ -95,10 +95,8 @@ describe("every kind of error has the one shape", () => {
 		const reply = await gateway.call("GET", `/chat/sessions/${id}`, { token: anna.token });
 		expectProblem(reply, 500, "internal");
 		expect(reply.text).not.toMatch(/JSON|broken|sqlite|src\//i);
-		const logged = gateway
-			.output()
-			.split("\n")
-			.find((line) => line.includes(reply.textAt("requestId")) && line.includes('"error"'));
+		const lines = (await gateway.outputAfter(reply)).split("\n");
+		const logged = lines.find((line) => line.includes(reply.textAt("requestId")) && line.includes('"error"'));
 		expect(logged).toContain("stack");
 		gateway.write("DELETE FROM sessions WHERE id = ?", id);
 	});

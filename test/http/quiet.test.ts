@@ -77,9 +77,7 @@ test("nothing of a person's secrets and words is in the log", async () => {
 		gateway.write("UPDATE sessions SET metadata = '{broken' WHERE id = ?", sessionId);
 		await gateway.call("GET", `/chat/sessions/${sessionId}`, { token });
 	}
-	await gateway.call("POST", "/auth/logout", { token });
-
-	const output = gateway.output();
+	const output = await gateway.outputAfter(await gateway.call("POST", "/auth/logout", { token }));
 	// It logged what happened, or the rest would say nothing.
 	for (const sign of ['"route":"/api/v1/chat/stream"', '"status":500', '"status":401', "a spent refresh token"])
 		expect(output).toContain(sign);
