@@ -63,7 +63,7 @@ export type App = {
 	readonly closeEngine: (graceMs: number) => Promise<void>;
 };
 
-export const PREFIX = "/api/v1";
+const PREFIX = "/api/v1";
 
 export function createApp(deps: AppDependencies): App {
 	const { store, limiter, clock, log } = deps;

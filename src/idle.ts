@@ -9,14 +9,14 @@ export type IdleWatch = {
 export type IdleOptions = {
 	/** Milliseconds after the start, and afterwards, without anything happening. */
 	readonly first: number;
-	readonly then: number;
+	readonly later: number;
 	/** Whether something goes on that `touch` does not tell of. */
 	readonly isBusy: () => boolean;
 	/** Called once for each idle time. */
 	readonly onIdle: () => void;
 };
 
-export function watchIdle({ first, then, isBusy, onIdle }: IdleOptions): IdleWatch {
+export function watchIdle({ first, later, isBusy, onIdle }: IdleOptions): IdleWatch {
 	let isTouched = false;
 	let isTold = false;
 	let timer = setTimeout(look, first);
@@ -25,7 +25,7 @@ export function watchIdle({ first, then, isBusy, onIdle }: IdleOptions): IdleWat
 		if (isIdle && !isTold) onIdle();
 		isTold = isIdle;
 		isTouched = false;
-		timer = setTimeout(look, then);
+		timer = setTimeout(look, later);
 	}
 	return {
 		touch: () => {

@@ -90,7 +90,7 @@ function start(parts: Parts): RunningServer {
 	const onEscaped = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
 	const idle = watchIdle({
 		first: 1500,
-		then: 10_000,
+		later: 10_000,
 		isBusy: app.isBusy,
 		onIdle: () => {
 			Bun.gc(true);
@@ -212,7 +212,10 @@ async function announce({ config, options, log, store, clock, app, setup, addres
 	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
 	await findModelServers(config, options.demo, app, print);
 	const accounts = createAccountMaker({ store, clock, passwords: createPasswords({ minLength: config.passwordMinLength }) });
-	if (await accounts.lockOutPublishedAccount()) log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
+	if (await accounts.lockOutPublishedAccount()) {
+		log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
+		print("demo@pocketllm.com had its published password: the account is disabled now, and no administrator any more.");
+	}
 	if ((await store.countAdmins()) === 0) {
 		const url = config.publicUrl ?? address;
 		print(`No administrator yet. Open ${url}/setup#${setup.open()} within 30 minutes, or run: pocketllm create-admin`);

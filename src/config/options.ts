@@ -61,6 +61,18 @@ const signingKey: ValueType<string> = {
 	},
 };
 
+/** Former keys: each must have been a key. One with a comma in it cannot stand here. */
+const signingKeys: ValueType<readonly string[]> = {
+	form: "list of texts of at least 32 bytes",
+	parse: (text) => {
+		const keys = value.list.parse(text);
+		if (keys.some((key) => Buffer.byteLength(key) < 32)) {
+			throw new SettingProblem("must list keys of at least 32 bytes each, separated by commas; remove what is no former key");
+		}
+		return keys;
+	},
+};
+
 const signupMode: ValueType<"open" | "closed"> = {
 	form: "`open`, `closed`",
 	parse: (mode) => {
@@ -121,7 +133,7 @@ export const OPTIONS = {
 	}),
 	jwtPreviousSecrets: option({
 		name: "JWT_PREVIOUS_SECRETS",
-		type: value.list,
+		type: signingKeys,
 		standard: "",
 		secret: true,
 		group: "People",

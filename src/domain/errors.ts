@@ -103,7 +103,3 @@ export class PocketError extends Error {
 export function fail(code: ErrorCode, sentence?: string): never {
 	throw new PocketError(code, sentence === undefined ? {} : { sentence });
 }
-
-export function isErrorCode(text: string): text is ErrorCode {
-	return Object.hasOwn(ERROR_SENTENCES, text);
-}

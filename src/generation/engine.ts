@@ -68,12 +68,26 @@ export function createEngine(deps: EngineDependencies) {
 		if (known !== undefined) return known;
 		await makeWay(request.session.id, arrivedAt);
 		if (closing) throw new PocketError("server_shutdown");
-		const route = await router.choose(request.model ?? request.session.model);
+		const route = await chooseRoute(request);
 		if (!queue.hasRoom()) throw new PocketError("queue_full", { retryAfter: 10 });
 		const plan = { sessionId: request.session.id, userId: request.user.id, ask: request.ask, model: route.model };
 		const turn = await planTurn(plan, { store, clock });
 		await store.beginTurn(turn);
 		return { kind: "running", generation: launch(request, turn, route) };
+	};
+
+	/**
+	 * The model that the request names, else the session's. A session's model may be gone, and the existing client names one at random when
+	 * it makes a session: then the default answers, and `start` says which that is.
+	 */
+	const chooseRoute = async ({ model, session }: TurnRequest): Promise<Route> => {
+		if (model !== null || session.model === null) return router.choose(model);
+		try {
+			return await router.choose(session.model);
+		} catch (error) {
+			if (error instanceof PocketError && error.code === "model_not_found") return router.choose(null);
+			throw error;
+		}
 	};
 
 	/** The turn that this client id names already. Codes: `message_id_conflict`. */

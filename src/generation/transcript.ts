@@ -3,8 +3,6 @@
 
 import type { TokenEvent } from "../domain/generation.ts";
 
-export type Transcript = ReturnType<typeof createTranscript>;
-
 /** In the places of cuts, marks a piece of reasoning; the other 31 bits are where it ends in its text. */
 const REASONING = 0x8000_0000;
 const FIRST_CAPACITY = 64;
