@@ -16,7 +16,7 @@ export type Driver = {
 	readonly guard: (job: Job, step: () => void | Promise<void>) => void;
 };
 
-export function createDriver({ store, router, clock, log, policy }: EngineDependencies, { settle }: Settler): Driver {
+export function createDriver({ store, router, queue, clock, log, policy }: EngineDependencies, { settle }: Settler): Driver {
 	const endAfter = (job: Job, error: unknown): void => {
 		if (job.generation.isOver()) return;
 		const code = error instanceof PocketError ? error.code : "internal";
@@ -127,11 +127,15 @@ export function createDriver({ store, router, clock, log, policy }: EngineDepend
 				job.context = shorter;
 			};
 		}
-		const other = job.ticket.candidates().find((name) => name !== job.upstream);
-		if (job.retried || other === undefined || !isWorthAnotherTry(failure)) return undefined;
+		if (job.retried || !isWorthAnotherTry(failure)) return undefined;
+		// The same one only when it broke off: it may have been restarted. One that cannot be reached or is busy will not have changed.
+		const again = failure.code === "upstream_reset" ? job.upstream : undefined;
+		const next = job.ticket.candidates().find((name) => name !== job.upstream) ?? again;
+		if (next === undefined) return undefined;
 		return () => {
 			job.retried = true;
-			job.upstream = other;
+			job.upstream = next;
+			queue.move(job.ticket, next);
 		};
 	};
 

@@ -30,6 +30,8 @@ export type Queue = {
 	join(ticket: Ticket): void;
 	/** A waiting turn gives up, or a running one has ended. Harmless for a ticket that is neither. */
 	leave(ticket: Ticket): void;
+	/** A running turn goes on at another model server, whether a slot is free there or not: it must not wait anew. */
+	move(ticket: Ticket, upstream: string): void;
 	/** Something changed outside: a model server came back, or told another number of slots. */
 	review(): void;
 	/** Whether somebody else waits for the slot that a running turn holds, or for one that a waiting turn waits for. */
@@ -134,6 +136,11 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 			const wasRunning = running.delete(ticket.id);
 			const wasWaiting = remove(ticket);
 			if (wasRunning || wasWaiting) review();
+		},
+		move: (ticket, upstream) => {
+			if (!running.has(ticket.id)) return;
+			running.set(ticket.id, { ticket, upstream });
+			review();
 		},
 		review,
 		isWantedByOthers: (ticket) => {
