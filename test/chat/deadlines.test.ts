@@ -95,14 +95,20 @@ test.concurrent("GENERATION_TIMEOUT ends an endless answer with limit_reached; t
 test.concurrent("MAX_ANSWER_BYTES ends an answer with limit_reached; what is kept is what was streamed, little more than the cap", async () => {
 	await using world = await openWorld({ settings: { MAX_ANSWER_BYTES: "10KiB" } });
 	const { person, sessionId } = await world.visitor();
-	const stream = await person.stream({ sessionId, prompt: "[endless]" });
+	// At a pace at which a program that does not stop it fails here, rather than drowning the test.
+	world.model.answerWith((request) =>
+		request.method === "POST"
+			? [streamHead(), { repeat: () => [{ wait: 10 }, frame({ content: "0123456789abcdef".repeat(32) })] }]
+			: undefined,
+	);
+	const stream = await person.stream({ sessionId, prompt: "on and on" });
 	expect((await stream.until("error")).code).toBe("limit_reached");
 	const answer = (await person.messages(sessionId)).at(-1);
 	expect(answer).toMatchObject({ content: stream.text(), status: "interrupted", errorCode: "limit_reached" });
 	expect(Buffer.byteLength(stream.text())).toBeGreaterThan(9 * 1024);
 	expect(Buffer.byteLength(stream.text())).toBeLessThan(11 * 1024);
 	await eventually("the upstream connection is closed", () => world.model.chats.at(-1)?.closedAt !== undefined, 1000);
-	const message = await person.call("POST", "/chat/message", { sessionId, prompt: "[endless]" });
+	const message = await person.call("POST", "/chat/message", { sessionId, prompt: "on and on" });
 	expect([message.status, message.body.code]).toEqual([502, "limit_reached"]);
 });
 
