@@ -14,7 +14,20 @@ import { type Found, findProgram } from "./support/tools.ts";
 type Stage = { readonly name: string; readonly run: (name: string) => Promise<Outcome> };
 
 /** Suites that need more than Bun, or more than a few seconds; `bunfig.toml` keeps them out of a plain `bun test`. */
-const SLOW = ["test/tools", "test/install", "test/browser", "test/journey"];
+const SLOW = [
+	"test/tools",
+	"test/install",
+	"test/browser",
+	"test/journey",
+	"test/chat",
+	"test/http",
+	"test/captures",
+	"test/faults",
+	"test/bench",
+];
+
+/** Files at once, for suites that mostly wait for deadlines. */
+const WAITING = 4;
 
 const root = join(import.meta.dir, "..");
 const isCi = readEnvironment().CI === "true";
@@ -28,7 +41,11 @@ const STAGES: readonly Stage[] = [
 	{ name: "shell scripts", run: checkScripts },
 	{ name: "dead exports", run: () => check(["bun", "x", "--bun", "knip"]) },
 	{ name: "build", run: () => check(["bun", "run", "build"]) },
-	{ name: "everyday tests", run: (name) => bunTest(name, [], 300_000) },
+	{ name: "everyday tests", run: (name) => bunTest(name, [], 300_000, WAITING) },
+	{ name: "captures", run: (name) => bunTest(name, ["test/captures"], 300_000) },
+	{ name: "http", run: (name) => bunTest(name, ["test/http"], 300_000, WAITING) },
+	{ name: "chat", run: (name) => bunTest(name, ["test/chat"], 400_000, WAITING) },
+	{ name: "bench", run: (name) => bunTest(name, ["test/bench"], 120_000) },
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], "test/install") },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
 	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },
@@ -109,13 +126,14 @@ async function check(command: readonly string[]): Promise<Outcome> {
 }
 
 /** Runs test files and counts them from Bun's JUnit report. No paths: all but the slow ones. */
-async function bunTest(name: string, paths: readonly string[], limitMs: number): Promise<Outcome> {
+async function bunTest(name: string, paths: readonly string[], limitMs: number, atOnce = 1): Promise<Outcome> {
 	const report = join(scratch, `${name.replaceAll(/\W/g, "-")}.xml`);
 	const ignored = paths.length === 0 ? SLOW.map((folder) => `${folder}/**`) : ["test/fixtures/**"];
 	const command = [
 		"bun",
 		"test",
 		"--no-orphans",
+		...(atOnce > 1 ? [`--parallel=${atOnce}`] : []),
 		...ignored.map((pattern) => `--path-ignore-patterns=${pattern}`),
 		"--reporter=junit",
 		`--reporter-outfile=${report}`,
