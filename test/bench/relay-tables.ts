@@ -126,6 +126,8 @@ export function relayText(rows: readonly RelayRow[], passCount: number): string 
 
 const BUSY = 0.85;
 const FULL = 0.95;
+/** Tokens in one read: a relay that is starved by others, or full, carries several at once. */
+const BATCHED = 1.15;
 
 /** What a reader must know before judging by these figures. */
 function notes(rows: readonly RelayRow[]): string[] {
@@ -141,6 +143,9 @@ function notes(rows: readonly RelayRow[]): string[] {
 			row.complete < row.streams ? `WRONG at ${at}: ${row.streams - row.complete} streams did not come to their end.` : "",
 			row.disturbed > 0
 				? `Other work on this machine disturbed ${row.disturbed} passes at ${at}${row.onlyDisturbed ? ", all there are" : ""}.`
+				: "",
+			row.tokensPerRead > BATCHED && row.through !== "direct"
+				? `Tokens came together at ${at} (${show(row.tokensPerRead)} in a read): its CPU is lower than it would be one by one.`
 				: "",
 			row.machineLoad > FULL ? `All cores are taken at ${at} (${percent(row.machineLoad)}): do not judge by its delays.` : "",
 			row.tokensPerSecond < wanted * 0.97
