@@ -20,13 +20,31 @@ export function createLog({ level, pretty, color }: LogOptions): Log {
 	};
 	const logger = pretty
 		? pino(options, { write: (line: string) => process.stderr.write(prettyLine(line, color)) })
-		: pino(options, pino.destination({ dest: 2, sync: true }));
+		: pino(options, openDestination());
 	return {
 		debug: (fields, message) => logger.debug(fields, message),
 		info: (fields, message) => logger.info(fields, message),
 		warn: (fields, message) => logger.warn(fields, message),
 		error: (fields, message) => logger.error(fields, message),
 	};
+}
+
+/** What may wait for a reader of the log that does not read, in bytes; what comes beyond it is dropped. */
+const MAX_UNREAD = 4 * 1024 * 1024;
+
+/** Written off the main thread: a log that nobody reads, or a slow disk under it, must not stop a stream. */
+function openDestination() {
+	const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_UNREAD });
+	// A log that went away (a closed terminal) is no reason to end.
+	destination.on("error", () => {});
+	process.on("exit", () => {
+		try {
+			destination.flushSync();
+		} catch {
+			// Nobody is left to read it.
+		}
+	});
+	return destination;
 }
 
 const COLORS: Readonly<Record<string, string>> = { debug: "\x1b[2m", info: "\x1b[32m", warn: "\x1b[33m", error: "\x1b[31m" };
