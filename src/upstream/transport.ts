@@ -128,8 +128,11 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 		CONNECT_DEADLINE_MS,
 	);
 
-	// In a function of its own, so that what Bun.connect throws at once (a port it does not take) arrives later, like any other failure.
+	// Bun.connect throws at once for a port it does not take, and calls `connectError` at once when no file handle is left: a moment later,
+	// so that no event comes from within `openExchange`, whose caller would not know the exchange yet.
 	async function connect(): Promise<void> {
+		await Promise.resolve();
+		if (isOver) return;
 		await Bun.connect({
 			hostname: target.hostname,
 			port: target.port,
