@@ -76,18 +76,20 @@ export function createDriver({ store, router, queue, clock, log, policy }: Engin
 	};
 
 	const take = (job: Job, part: UpstreamPart): void => {
-		const { generation } = job;
-		if (generation.isOver()) return;
+		if (job.generation.isOver()) return;
 		switch (part.type) {
+			case "text":
+				if (part.text !== "") add(job, "token", part.text);
+				return;
+			case "reasoning":
+				if (part.text !== "") add(job, "reasoning", part.text);
+				return;
 			case "failure":
 				fail(job, part.failure);
 				return;
 			case "finish":
 				if (job.upstream !== undefined) router.report(job.upstream, "ok");
 				settle(job, { state: "complete", code: null, finishReason: part.reason, usage: part.usage ?? null });
-				return;
-			default:
-				if (part.text !== "") add(job, part.type === "text" ? "token" : "reasoning", part.text);
 		}
 	};
 

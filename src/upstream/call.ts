@@ -47,6 +47,7 @@ const REFUSAL_BODY_DEADLINE_MS = 1000;
 export function startCall(target: Target, format: AnswerFormat, onPart: (part: UpstreamPart) => void): UpstreamCall {
 	let isOver = false;
 	let garbageFrames = 0;
+	let isSettled = false;
 	let reader: BodyReader | undefined;
 	let refused: { readonly head: ResponseHead; readonly timer: ReturnType<typeof setTimeout> } | undefined;
 	const said = createByteBuffer(MAX_EVIDENCE_BYTES);
@@ -78,7 +79,14 @@ export function startCall(target: Target, format: AnswerFormat, onPart: (part: U
 
 	const answer: Answer = {
 		text(text) {
-			if (!isOver) splitter.push(text);
+			if (isOver || text === "") return;
+			// Once for each token: past the beginning there is nothing to split.
+			if (isSettled) {
+				onPart({ type: "text", text });
+				return;
+			}
+			splitter.push(text);
+			isSettled = splitter.isSettled();
 		},
 		reasoning(text) {
 			if (text !== "") emit({ type: "reasoning", text });

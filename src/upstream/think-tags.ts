@@ -4,6 +4,8 @@
 export type ThinkSplitter = {
 	/** A piece of the content. */
 	push(text: string): void;
+	/** Whether nothing but text can follow: a piece may then be taken as it is. */
+	isSettled(): boolean;
 	/** The content has ended: what was held back is given out. */
 	end(): void;
 };
@@ -69,6 +71,7 @@ export function createThinkSplitter(events: ThinkEvents): ThinkSplitter {
 			else if (phase === "thinking") think(text);
 			else give(text);
 		},
+		isSettled: () => phase === "answer" && !trims,
 		end() {
 			const rest = held;
 			held = "";
