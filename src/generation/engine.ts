@@ -159,6 +159,7 @@ export function createEngine(deps: EngineDependencies) {
 			hasNews: false,
 			lastPartAt: now,
 			toldAt: now,
+			savedAt: now,
 			savedSeq: 0,
 		};
 		jobs.set(generation.facts.id, job);

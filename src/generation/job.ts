@@ -86,6 +86,8 @@ export type Job = {
 	/** When the last part came and when something was last told, to a tick. */
 	lastPartAt: number;
 	toldAt: number;
+	/** When its text was last handed to the store, and up to where. */
+	savedAt: number;
 	savedSeq: number;
 };
 

@@ -10,7 +10,8 @@ import { type EngineDependencies, interrupted, type Job, type Registry, type Sto
 import { createTicker, type Ticker } from "./ticker.ts";
 
 const TICK_MS = 100;
-const SAVE_EVERY_MS = 1000;
+/** With the tick, an answer is stored at least once a second. */
+const SAVE_EVERY_MS = 900;
 const LOGIN_CHECK_MS = 3000;
 const SIGNED_OUT: ErrorEvent = { type: "error", code: "invalid_token", error: ERROR_SENTENCES.invalid_token, retryable: false };
 
@@ -24,8 +25,8 @@ export type WatcherParts = {
 /** A ticker that the engine starts with a generation; it stops by itself when nothing is left to watch. */
 export function createWatcher({ store, queue, clock, log, policy, isLoginGood }: EngineDependencies, parts: WatcherParts): Ticker {
 	const { registry, settler, driver, stop } = parts;
-	let savedAt = clock.elapsed();
-	let loginsCheckedAt = savedAt;
+	let retriedAt = clock.elapsed();
+	let loginsCheckedAt = retriedAt;
 
 	const watch = (job: Job, now: number): void => {
 		const { generation } = job;
@@ -81,27 +82,31 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 		}
 	};
 
-	/** Hands the growing answers to the store, all in one write. */
-	const save = (): void => {
+	/**
+	 * Hands the answers whose second is over to the store, all in one write. Each has its own second, from its beginning on: one write of
+	 * every running answer at once would hold up the streams, and the turns that wait to be stored.
+	 */
+	const save = (now: number): void => {
 		const progress: Progress[] = [];
 		for (const job of registry.jobs.values()) {
 			const { generation } = job;
-			if (generation.isOver() || generation.seq() === job.savedSeq) continue;
+			if (now - job.savedAt < SAVE_EVERY_MS || generation.isOver() || generation.seq() === job.savedSeq) continue;
+			job.savedAt = now;
 			job.savedSeq = generation.seq();
 			progress.push({ messageId: generation.facts.answerId, ...generation.text() });
 		}
 		if (progress.length === 0) return;
 		store
 			.saveProgress(progress)
-			.catch((error: unknown) => log.warn({ err: error }, "the answers so far could not be stored; the next second tries again"));
+			.catch((error: unknown) => log.warn({ err: error }, "answers so far could not be stored; the next second tries again"));
 	};
 
 	const tick = (): void => {
 		const now = clock.elapsed();
 		for (const job of registry.jobs.values()) driver.guard(job, () => watch(job, now));
-		if (now - savedAt >= SAVE_EVERY_MS) {
-			savedAt = now;
-			save();
+		save(now);
+		if (now - retriedAt >= SAVE_EVERY_MS) {
+			retriedAt = now;
 			settler.retryUnstored();
 		}
 		if (now - loginsCheckedAt >= LOGIN_CHECK_MS) {

@@ -126,11 +126,13 @@ function isOneLine(bytes: Buffer, from: number, to: number): boolean {
 /** The token between its quotes; `undefined` when this is no text of a JSON string, so that a quote in it never passes for text. */
 function tokenOf(bytes: Buffer, from: number, to: number): string | undefined {
 	if (to < from) return undefined;
+	let isAscii = true;
 	for (let at = from; at < to; at += 1) {
 		const byte = bytes[at] ?? 0;
 		if (byte === BACKSLASH || byte === QUOTE || byte < 0x20) return textOf(bytes.toString("utf8", from, to));
+		if (byte > 0x7e) isAscii = false;
 	}
-	return bytes.toString("utf8", from, to);
+	return bytes.toString(isAscii ? "latin1" : "utf8", from, to);
 }
 
 /** The text between the quotes of a JSON string; `undefined` when it is none, so that a quote in it never passes for text. */

@@ -4,6 +4,7 @@ import type { Database } from "bun:sqlite";
 import type { Id } from "../../../domain/id.ts";
 import type { Message } from "../../../domain/message.ts";
 import type { AdminStore, MessagePage, MessageStore, MessageWindow, Page, Range, Turn } from "../../../ports/store.ts";
+import { withParts } from "../parts.ts";
 import { type MessageRow, messageFromRow, type SqlValues } from "../rows.ts";
 import type { Read } from "./read.ts";
 
@@ -21,12 +22,16 @@ export function createMessageReads({ db, read }: { readonly db: Database; readon
 	};
 }
 
+function messageOf(db: Database, row: MessageRow): Message {
+	return messageFromRow(withParts(db, row));
+}
+
 function findMessages(db: Database, sessionId: Id, window: MessageWindow): MessagePage {
 	const session = db
 		.query<{ message_count: number }, [SqlValues]>("SELECT message_count FROM sessions WHERE id = $sessionId")
 		.get({ sessionId });
 	if (session === null) return { messages: [], total: 0 };
-	return { messages: rowsOf(db, sessionId, window).map(messageFromRow), total: session.message_count };
+	return { messages: rowsOf(db, sessionId, window).map((row) => messageOf(db, row)), total: session.message_count };
 }
 
 function rowsOf(db: Database, sessionId: Id, window: MessageWindow): MessageRow[] {
@@ -61,7 +66,7 @@ function findTurn(db: Database, sessionId: Id, clientMessageId: string): Turn | 
 		.get({ sessionId, clientMessageId });
 	if (prompt === null || prompt.generation_id === null) return undefined;
 	const answer = answerOf(db, prompt.generation_id);
-	return answer === null ? undefined : { userMessage: messageFromRow(prompt), answer: messageFromRow(answer) };
+	return answer === null ? undefined : { userMessage: messageOf(db, prompt), answer: messageOf(db, answer) };
 }
 
 function answerOf(db: Database, generationId: Id): MessageRow | null {
@@ -81,19 +86,19 @@ function findTurnOfGeneration(db: Database, generationId: Id, userId: Id): Turn 
 			ORDER BY seq DESC LIMIT 1`,
 		)
 		.get({ sessionId: answer.session_id, answerId: answer.id });
-	return prompt === null ? undefined : { userMessage: messageFromRow(prompt), answer: messageFromRow(answer) };
+	return prompt === null ? undefined : { userMessage: messageOf(db, prompt), answer: messageOf(db, answer) };
 }
 
 function findMessage(db: Database, id: Id, userId: Id): Message | undefined {
 	const row = db.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE id = $id AND user_id = $userId").get({ id, userId });
-	return row === null ? undefined : messageFromRow(row);
+	return row === null ? undefined : messageOf(db, row);
 }
 
 function findVersions(db: Database, message: Message): readonly Message[] {
 	return db
 		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE id = $first OR version_of = $first ORDER BY seq LIMIT 100")
 		.all({ first: message.versionOf ?? message.id })
-		.map(messageFromRow);
+		.map((row) => messageOf(db, row));
 }
 
 function findAllMessages(db: Database, { skip, limit }: Range): Page<Message> {
@@ -101,5 +106,5 @@ function findAllMessages(db: Database, { skip, limit }: Range): Page<Message> {
 	const total = db
 		.query<{ count: number }, []>("SELECT sum(count) AS count FROM totals WHERE name IN ('user', 'assistant', 'system')")
 		.get();
-	return { items: rows.map(messageFromRow), total: total?.count ?? 0 };
+	return { items: rows.map((row) => messageOf(db, row)), total: total?.count ?? 0 };
 }

@@ -98,6 +98,16 @@ CREATE UNIQUE INDEX messages_by_client_id ON messages (session_id, client_messag
 -- One answer at a time in a session; also what a restart looks through.
 CREATE UNIQUE INDEX messages_streaming ON messages (session_id) WHERE status = 'streaming';
 
+-- What has come of a running answer, in pieces: appending a row costs the same however long the answer is. Its own row holds the text
+-- from its end on. `ends_at` counts the bytes of text and reasoning up to the end of the piece.
+CREATE TABLE answer_parts (
+	message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+	ends_at INTEGER NOT NULL,
+	content TEXT NOT NULL,
+	reasoning TEXT NOT NULL,
+	PRIMARY KEY (message_id, ends_at)
+) STRICT, WITHOUT ROWID;
+
 -- Totals that lists and metrics would otherwise count row by row on every call. The triggers below keep them exact.
 CREATE TABLE totals (
 	name TEXT PRIMARY KEY,

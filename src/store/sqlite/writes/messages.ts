@@ -6,7 +6,8 @@ import type { Id } from "../../../domain/id.ts";
 import type { Message } from "../../../domain/message.ts";
 import { previewOf } from "../../../domain/session.ts";
 import type { AnswerEnd, TurnStart } from "../../../ports/store.ts";
-import { messageToRow, type SqlValues, toJson } from "../rows.ts";
+import { withParts } from "../parts.ts";
+import { type MessageRow, messageToRow, type SqlValues, toJson } from "../rows.ts";
 import type { ProgressPart, WriteArgs } from "./table.ts";
 
 export function beginTurn(db: Database, { userMessage, answer, keepsPrompt = false, replacesFrom }: TurnStart): undefined {
@@ -41,33 +42,33 @@ export function appendMessage(db: Database, message: Message): undefined {
 }
 
 /**
- * Appends only to a row that holds what came before: a part must not follow one that was lost. Rows that hold something else are
- * reported, and their owner sends the whole text next time.
+ * Appends only behind what was there before: a part must not follow one that was lost. Answers that hold something else are reported,
+ * and their owner sends the whole text next time.
  */
 export function saveProgress(db: Database, parts: readonly ProgressPart[]): readonly Id[] {
 	return parts.filter((part) => !storePart(db, part)).map((part) => part.messageId);
 }
 
 function storePart(db: Database, { messageId, content, reasoning, after }: ProgressPart): boolean {
-	if (after === undefined) {
-		const replaced = db
-			.query<{ id: Id }, [SqlValues]>(
-				`UPDATE messages SET content = $content, reasoning = nullif($reasoning, '')
-				WHERE id = $messageId AND status = 'streaming'
-				RETURNING id`,
-			)
-			.get({ messageId, content, reasoning });
-		return replaced !== null;
-	}
-	const appended = db
-		.query<{ id: Id }, [SqlValues]>(
-			`UPDATE messages SET content = content || $content, reasoning = nullif(coalesce(reasoning, '') || $reasoning, '')
-			WHERE id = $messageId AND status = 'streaming'
-				AND octet_length(content) = $contentBytes AND octet_length(coalesce(reasoning, '')) = $reasoningBytes
-			RETURNING id`,
+	const answer = db
+		.query<{ ends_at: number }, [SqlValues]>(
+			`SELECT coalesce((SELECT max(ends_at) FROM answer_parts WHERE message_id = $messageId), 0) AS ends_at
+			FROM messages WHERE id = $messageId AND status = 'streaming'`,
 		)
-		.get({ messageId, content, reasoning, contentBytes: after.contentBytes, reasoningBytes: after.reasoningBytes });
-	return appended !== null;
+		.get({ messageId });
+	if (answer === null) return false;
+	const before = after === undefined ? 0 : after.contentBytes + after.reasoningBytes;
+	if (after === undefined) dropParts(db, messageId);
+	else if (answer.ends_at !== before) return false;
+	const endsAt = before + Buffer.byteLength(content) + Buffer.byteLength(reasoning);
+	db.query<never, [SqlValues]>(
+		"INSERT INTO answer_parts (message_id, ends_at, content, reasoning) VALUES ($messageId, $endsAt, $content, $reasoning)",
+	).run({ messageId, endsAt, content, reasoning });
+	return true;
+}
+
+function dropParts(db: Database, messageId: Id): void {
+	db.query<never, [SqlValues]>("DELETE FROM answer_parts WHERE message_id = $messageId").run({ messageId });
 }
 
 export function finishAnswer(db: Database, end: AnswerEnd): boolean {
@@ -92,6 +93,7 @@ export function finishAnswer(db: Database, end: AnswerEnd): boolean {
 			timings: toJson(end.timings),
 		});
 	if (finished === null) return false;
+	dropParts(db, end.messageId);
 	recordInSession(db, end.sessionId, 0, end.content, end.now);
 	return true;
 }
@@ -109,14 +111,17 @@ export function clearMessages(db: Database, { sessionId, userId, now }: WriteArg
 }
 
 export function repairInterrupted(db: Database, { now }: WriteArgs<"repairInterrupted">): number {
-	const repaired = db
-		.query<{ session_id: Id; content: string }, []>(
-			`UPDATE messages SET status = 'interrupted', error_code = 'interrupted' WHERE status = 'streaming'
-			RETURNING session_id, content`,
-		)
-		.all();
-	for (const { session_id, content } of repaired) recordInSession(db, session_id, 0, content, now);
-	return repaired.length;
+	const running = db.query<MessageRow, []>("SELECT * FROM messages WHERE status = 'streaming'").all();
+	for (const row of running) {
+		const { id, session_id: sessionId, content, reasoning } = withParts(db, row);
+		db.query<never, [SqlValues]>(
+			`UPDATE messages SET content = $content, reasoning = $reasoning, status = 'interrupted', error_code = 'interrupted'
+			WHERE id = $id`,
+		).run({ id, content, reasoning });
+		dropParts(db, id);
+		recordInSession(db, sessionId, 0, content, now);
+	}
+	return running.length;
 }
 
 /** An empty text (an answer that failed before its first token) leaves the preview as it is. */
