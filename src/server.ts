@@ -30,7 +30,10 @@ export function listen({ entry, host, port }: ListenOptions): Listening {
 			idleTimeout: IDLE_SECONDS,
 			maxRequestBodySize: MAX_BODY,
 			fetch: (request, self) =>
-				entry(request, { address: self.requestIP(request)?.address ?? "", keepOpen: () => self.timeout(request, 0) }),
+				entry(request, {
+					address: self.requestIP(request)?.address ?? "",
+					keepOpen: (isKept) => self.timeout(request, isKept ? 0 : IDLE_SECONDS),
+				}),
 		});
 	} catch (error) {
 		throw refusal(error, host, port);

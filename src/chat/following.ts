@@ -20,7 +20,6 @@ export type FollowOptions = {
 
 /** One reader of a turn as an event stream: live while it runs, from the store when it is over. */
 export function followTurn(request: Request, turn: BegunTurn, { after = 0, encode = encodeFrame, onGone }: FollowOptions = {}): Response {
-	exchangeOf(request).keepOpen();
 	if (turn.kind === "stored") {
 		const events = replayOf(turn.turn, describeError);
 		return eventStream({
@@ -33,14 +32,18 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 		});
 	}
 	const { generation } = turn;
+	const { keepOpen } = exchangeOf(request);
+	keepOpen(true);
 	let unfollow: () => void = () => {};
 	return eventStream({
 		signal: request.signal,
 		start: ({ write, end }) => {
 			unfollow = generation.follow(
 				(event) => {
+					const isLast = event.type === "end" || event.type === "error";
+					if (isLast) keepOpen(false);
 					write(encode(event));
-					if (event.type === "end" || event.type === "error") end();
+					if (isLast) end();
 				},
 				{ after, loginId: principalOf(request).loginId },
 			);

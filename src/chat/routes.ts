@@ -52,6 +52,17 @@ data: {"type":"end","messageId":"msg_1700000000000_abc123def","assistantMessageI
 
 `;
 
+/** For an answer that may be waited for longer than the idle timeout. */
+async function whileKeptOpen<Result>(request: Request, work: () => Promise<Result>): Promise<Result> {
+	const { keepOpen } = exchangeOf(request);
+	keepOpen(true);
+	try {
+		return await work();
+	} finally {
+		keepOpen(false);
+	}
+}
+
 export type ChatRouteDependencies = { readonly chat: ChatService; readonly limiter: Limiter };
 
 export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
@@ -94,8 +105,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 		.post(
 			"/message",
 			async ({ body, request }) => {
-				exchangeOf(request).keepOpen();
-				return collectTurn(request, await begin(request, body));
+				return whileKeptOpen(request, async () => collectTurn(request, await begin(request, body)));
 			},
 			{
 				body: schema.messageBody,
@@ -206,8 +216,8 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 		.post(
 			"/sessions/:id/generate-title",
 			async ({ params, request }) => {
-				exchangeOf(request).keepOpen();
-				return { title: await chat.generateTitle(userIdOf(request), params.id) };
+				const title = await whileKeptOpen(request, () => chat.generateTitle(userIdOf(request), params.id));
+				return { title };
 			},
 			{
 				detail: describe({

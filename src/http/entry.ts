@@ -10,8 +10,8 @@ import { asPocketError, problemResponse } from "./problem.ts";
 export type Peer = {
 	/** The socket's address. */
 	readonly address: string;
-	/** Lifts the idle timeout of the connection for this request. */
-	readonly keepOpen: () => void;
+	/** Lifts the idle timeout of the connection, or sets it again. */
+	readonly keepOpen: (isKept: boolean) => void;
 };
 
 export type EntryOptions = {

@@ -22,8 +22,11 @@ export type Exchange = {
 	route: string | undefined;
 	/** Fields to add to the answer, whatever it will be. */
 	readonly headers: Headers;
-	/** Lifts the server's idle timeout for this request, for streams. */
-	readonly keepOpen: () => void;
+	/**
+	 * Lifts the server's idle timeout for this request, for streams. To be taken back before the end of the answer: afterwards it would hold
+	 * for the whole connection, and a client that keeps it open would hold a file handle for ever.
+	 */
+	readonly keepOpen: (isKept: boolean) => void;
 };
 
 const exchanges = new WeakMap<Request, Exchange>();
