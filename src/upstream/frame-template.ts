@@ -35,7 +35,8 @@ export function createTokenReader(place: TokenPlace): TokenReader {
 			let at = from;
 			while (template !== undefined && at < to) {
 				const end = endOfEvent(template, bytes, at, to);
-				const token = end === -1 ? undefined : tokenOf(bytes, at + template.prefix.length, end - template.suffix.length);
+				const token =
+					end === -1 ? undefined : tokenOf(bytes, at + template.prefixLength, end - (template.bytes.length - template.prefixLength));
 				if (token === undefined) break;
 				if (credit < FREE_LESSONS * READS_PER_LESSON) credit += 1;
 				at = end;
@@ -51,8 +52,11 @@ export function createTokenReader(place: TokenPlace): TokenReader {
 	};
 }
 
-/** The bytes of an event before and after its token. */
-type Template = { readonly prefix: Buffer; readonly suffix: Buffer };
+/**
+ * The bytes of an event before and after its token, one behind the other: hundreds of streams have a template each, and what a token
+ * costs is mostly how much memory it touches.
+ */
+type Template = { readonly bytes: Buffer; readonly prefixLength: number };
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -70,7 +74,8 @@ function learnTemplate(frame: string, token: string, { name, replace }: TokenPla
 	const prefix = frame.slice(0, found.from);
 	const suffix = frame.slice(found.to);
 	if (!isProved(frame, prefix, suffix, replace)) return undefined;
-	return { prefix: Buffer.from(EVENT_START + prefix), suffix: Buffer.from(suffix + EVENT_END) };
+	const start = EVENT_START + prefix;
+	return { bytes: Buffer.from(start + suffix + EVENT_END), prefixLength: Buffer.byteLength(start) };
 }
 
 /** Where the text of `"name":"…"` stands, between its quotes, when there is exactly one such member with this value. */
@@ -108,13 +113,16 @@ function isProved(frame: string, prefix: string, suffix: string, replace: TokenP
 }
 
 /** Where an event of this form ends that begins at `from`, or -1. */
-function endOfEvent({ prefix, suffix }: Template, bytes: Buffer, from: number, to: number): number {
-	const textFrom = from + prefix.length;
-	if (to - textFrom < suffix.length || prefix.compare(bytes, from, textFrom) !== 0) return -1;
+function endOfEvent(template: Template, bytes: Buffer, from: number, to: number): number {
+	const { prefixLength } = template;
+	const textFrom = from + prefixLength;
+	const suffixLength = template.bytes.length - prefixLength;
+	if (to - textFrom < suffixLength || template.bytes.compare(bytes, from, textFrom, 0, prefixLength) !== 0) return -1;
 	// Mostly there is one event in a read.
-	if (suffix.compare(bytes, to - suffix.length, to) === 0 && isOneLine(bytes, textFrom, to - suffix.length)) return to;
-	const found = bytes.indexOf(suffix, textFrom);
-	return found === -1 || found + suffix.length > to ? -1 : found + suffix.length;
+	const isLast = template.bytes.compare(bytes, to - suffixLength, to, prefixLength) === 0;
+	if (isLast && isOneLine(bytes, textFrom, to - suffixLength)) return to;
+	const found = bytes.indexOf(template.bytes.subarray(prefixLength), textFrom);
+	return found === -1 || found + suffixLength > to ? -1 : found + suffixLength;
 }
 
 /** Whether there is no line end: a loop, because tokens are short and a call costs more than they do. */

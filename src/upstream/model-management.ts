@@ -65,6 +65,8 @@ function encodeBody(request: UpstreamRequest): string {
 }
 
 function createFrameReader(answer: Answer): BodyReader {
+	/** As the reader last said. */
+	let isBetweenEvents = false;
 	const tokens = createTokenReader({ name: "token", replace: (frame, token) => ({ ...asObject(frame), token }) });
 
 	function takeData(data: Buffer): void {
@@ -86,8 +88,10 @@ function createFrameReader(answer: Answer): BodyReader {
 	return {
 		// Most events hold one token and nothing new: those are read by comparing bytes.
 		push(bytes, from, to) {
-			const next = reader.isBetweenEvents() ? tokens.read(bytes, from, to, answer.text) : from;
-			if (next < to) reader.push(bytes.subarray(next, to));
+			const next = isBetweenEvents ? tokens.read(bytes, from, to, answer.text) : from;
+			if (next === to) return;
+			reader.push(bytes.subarray(next, to));
+			isBetweenEvents = reader.isBetweenEvents();
 		},
 		end: reader.end,
 	};

@@ -69,6 +69,8 @@ const DONE = "[DONE]";
 function createFrameReader(answer: Answer): BodyReader {
 	let finishReason: string | undefined;
 	let usage: Usage | undefined;
+	/** As the reader last said. */
+	let isBetweenEvents = false;
 	const tokens = createTokenReader({ name: "content", replace: replaceContent });
 
 	function readFrame(frame: JsonObject, text: string): void {
@@ -113,8 +115,10 @@ function createFrameReader(answer: Answer): BodyReader {
 	return {
 		// Most events hold one token and nothing new: those are read by comparing bytes.
 		push(bytes, from, to) {
-			const next = reader.isBetweenEvents() ? tokens.read(bytes, from, to, answer.text) : from;
-			if (next < to) reader.push(bytes.subarray(next, to));
+			const next = isBetweenEvents ? tokens.read(bytes, from, to, answer.text) : from;
+			if (next === to) return;
+			reader.push(bytes.subarray(next, to));
+			isBetweenEvents = reader.isBetweenEvents();
 		},
 		end() {
 			reader.end();

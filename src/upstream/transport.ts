@@ -56,7 +56,7 @@ const CONNECT_DEADLINE_MS = 2000;
  * A redirect is an answer like any other here: nothing follows it.
  */
 export function openExchange(target: Target, request: ExchangeRequest, events: ExchangeEvents): Exchange {
-	let socket: Bun.Socket | undefined;
+	let socket: Bun.Socket<Connection> | undefined;
 	let unsent: Uint8Array | undefined = encodeRequest(target, request);
 	let isConnected = false;
 	let isOver = false;
@@ -128,6 +128,34 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 		CONNECT_DEADLINE_MS,
 	);
 
+	const connection: Connection = {
+		opened(opened) {
+			if (isOver) {
+				opened.terminate();
+				return;
+			}
+			socket = opened;
+			if (!target.secure) connected();
+		},
+		shookHands(isTrusted) {
+			if (isOver) return;
+			if (isTrusted) connected();
+			else guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
+		},
+		// Once for each token: without a closure.
+		received(bytes) {
+			try {
+				parser.push(bytes);
+			} catch (error) {
+				endAfter(error);
+			}
+		},
+		drained: write,
+		closed: () => guarded(parser.close),
+		failed: () => guarded(reset),
+		refused: (error) => guarded(() => fail("upstream_unreachable", errorName(error))),
+	};
+
 	// Bun.connect throws at once for a port it does not take, and calls `connectError` at once when no file handle is left: a moment later,
 	// so that no event comes from within `openExchange`, whose caller would not know the exchange yet.
 	async function connect(): Promise<void> {
@@ -137,41 +165,8 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 			hostname: target.hostname,
 			port: target.port,
 			...(target.secure ? { tls: { rejectUnauthorized: true, ...(target.ca === undefined ? {} : { ca: target.ca }) } } : {}),
-			socket: {
-				open(opened) {
-					if (isOver) return void opened.terminate();
-					socket = opened;
-					if (!target.secure) connected();
-				},
-				// Bun tells here what is wrong with the certificate, the host name included, and leaves it to us whether to go on
-				// (oven-sh/bun#33755): not a byte is written before all three say yes.
-				handshake(opened, isDone, problem) {
-					if (isOver) return;
-					if (isDone && problem === null && opened.authorized) return connected();
-					guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
-				},
-				// Once for each token: without a closure.
-				data(_socket, bytes) {
-					try {
-						parser.push(bytes);
-					} catch (error) {
-						endAfter(error);
-					}
-				},
-				drain: write,
-				end() {
-					guarded(() => parser.close());
-				},
-				close() {
-					guarded(() => parser.close());
-				},
-				error() {
-					guarded(reset);
-				},
-				connectError(_socket, error) {
-					guarded(() => fail("upstream_unreachable", errorName(error)));
-				},
-			},
+			data: connection,
+			socket: SOCKET_EVENTS,
 		});
 	}
 
@@ -179,6 +174,31 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 
 	return { close };
 }
+
+/** What a socket tells the exchange it belongs to. */
+type Connection = {
+	readonly opened: (socket: Bun.Socket<Connection>) => void;
+	readonly shookHands: (isTrusted: boolean) => void;
+	readonly received: (bytes: Buffer) => void;
+	readonly drained: () => void;
+	readonly closed: () => void;
+	readonly failed: () => void;
+	readonly refused: (error: unknown) => void;
+};
+
+/** One set for all sockets: a set each would be ten functions for each stream. */
+const SOCKET_EVENTS: Bun.SocketHandler<Connection> = {
+	open: (socket) => socket.data.opened(socket),
+	// Bun tells here what is wrong with the certificate, the host name included, and leaves it to us whether to go on
+	// (oven-sh/bun#33755): not a byte is written before all three say yes.
+	handshake: (socket, isDone, problem) => socket.data.shookHands(isDone && problem === null && socket.authorized),
+	data: (socket, bytes) => socket.data.received(bytes),
+	drain: (socket) => socket.data.drained(),
+	end: (socket) => socket.data.closed(),
+	close: (socket) => socket.data.closed(),
+	error: (socket) => socket.data.failed(),
+	connectError: (socket, error) => socket.data.refused(error),
+};
 
 /** `ECONNREFUSED` and its like; never the message, which holds the address. */
 function errorName(error: unknown): string {

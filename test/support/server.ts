@@ -153,7 +153,12 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 		rows: (sessionId) =>
 			withDatabase({ readonly: true }, (database) =>
 				database
-					.query<MessageRow, [string]>("SELECT id, role, content, status FROM messages WHERE session_id = ? ORDER BY seq")
+					// The text of a running answer stands in pieces beside its row.
+					.query<MessageRow, [string]>(
+						`SELECT id, role, status,
+							content || coalesce((SELECT group_concat(part.content, '' ORDER BY ends_at) FROM answer_parts AS part WHERE message_id = id), '') AS content
+						FROM messages WHERE session_id = ? ORDER BY seq`,
+					)
 					.all(sessionId),
 			),
 		write: (sql, ...values) => withDatabase({ readwrite: true }, (database) => database.query(sql).run(...values)),
