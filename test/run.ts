@@ -46,6 +46,10 @@ const STAGES: readonly Stage[] = [
 	{ name: "http", run: (name) => bunTest(name, ["test/http"], 300_000, WAITING) },
 	{ name: "chat", run: (name) => bunTest(name, ["test/chat"], 400_000, WAITING) },
 	{ name: "bench", run: (name) => bunTest(name, ["test/bench"], 120_000) },
+	{
+		name: "faults",
+		run: (name) => testWith(name, [() => findProgram("strace"), () => findProgram("faketime")], "test/faults", 900_000),
+	},
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], "test/install") },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
 	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },

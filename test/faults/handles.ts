@@ -79,6 +79,26 @@ async function useUpHandles(): Promise<string> {
 	return `new connections wait; on a connection that stood before: health ${health}, a prompt ${turn}; the running answer ended whole (p99 of its gaps ${time(p99)}); well again ${time(backAfter)} after the others left, and the next prompt is answered`;
 }
 
+/** Bun looks every 4 seconds for connections that have been quiet for 30. */
+const GIVEN_BACK_MS = 45_000;
+
+async function keepConnections(): Promise<string> {
+	await using world = await openWorldAmid({ settings: { UPSTREAM_CONCURRENCY: "100", MAX_STREAMS_PER_USER: "100" } });
+	const person = await world.server.signup();
+	const handles = () => readdirSync(`/proc/${world.server.pid}/fd`).length;
+	const before = handles();
+	const streams = await Promise.all(
+		Array.from({ length: 40 }, async () => person.stream({ sessionId: await person.createSession(), prompt: "hello" })),
+	);
+	for (const stream of streams) await stream.until("end");
+	const most = handles();
+	expect(most).toBeGreaterThanOrEqual(before + streams.length);
+	const at = performance.now();
+	await eventually("they are given back", () => handles() < before + 10, GIVEN_BACK_MS);
+	return `${most} handles at the end of the answers, ${handles()} after ${time(performance.now() - at)} (${before} before)`;
+}
+
 export const HANDLE_TRIALS: readonly Trial[] = [
 	{ injected: `${HANDLES} file handles in all, and ${3 * HANDLES} connections that say nothing, while an answer runs`, run: useUpHandles },
+	{ injected: "40 clients that read their answers to the end and never close their connections", run: keepConnections },
 ];
