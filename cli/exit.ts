@@ -30,6 +30,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ExitStatus>> = {
 	invalid_token: EXIT.notAllowed,
 	invalid_credentials: EXIT.notAllowed,
 	invalid_refresh_token: EXIT.notAllowed,
+	signed_out: EXIT.notAllowed,
 	account_disabled: EXIT.notAllowed,
 	forbidden: EXIT.notAllowed,
 	signup_closed: EXIT.notAllowed,

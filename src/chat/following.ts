@@ -35,6 +35,7 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 	const { keepOpen } = exchangeOf(request);
 	keepOpen(true);
 	let unfollow: () => void = () => {};
+	let isGone = false;
 	return eventStream({
 		signal: request.signal,
 		start: ({ write, end }) => {
@@ -47,8 +48,11 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 				},
 				{ after, loginId: principalOf(request).loginId },
 			);
+			// A reader can be dropped while it is told what came before.
+			if (isGone) unfollow();
 		},
 		onGone: () => {
+			isGone = true;
 			unfollow();
 			onGone?.(generation);
 		},

@@ -14,12 +14,14 @@ const sessionId = t.String({ minLength: 1, maxLength: 64, expects: "the id of a 
 const prompt = t.String({ maxLength: 1_000_000, expects: "a text" });
 const messageId = t.Optional(t.Union([t.Null(), t.String({ minLength: 1, maxLength: 200 })], { expects: "a text of 1 to 200 characters" }));
 
+const onDisconnect = t.Optional(t.Union([t.Literal("continue"), t.Literal("stop")], { expects: "continue or stop" }));
+
 export const streamBody = t.Object({
 	sessionId,
 	prompt,
 	messageId,
 	...sampling,
-	onDisconnect: t.Optional(t.UnionEnum(["continue", "stop"], { expects: "continue or stop" })),
+	onDisconnect,
 });
 
 export const messageBody = t.Object({ sessionId, prompt, messageId, ...sampling });
@@ -28,6 +30,6 @@ export const eventsQuery = t.Object({
 	after: t.Optional(t.Integer({ minimum: 0, maximum: 100_000_000, expects: "a whole number from 0 on" })),
 });
 
-export const regenerateBody = t.Object({ ...sampling });
+export const regenerateBody = t.Object({ ...sampling, onDisconnect });
 
-export const editBody = t.Object({ content: prompt, ...sampling });
+export const editBody = t.Object({ content: prompt, ...sampling, onDisconnect });

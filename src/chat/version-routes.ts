@@ -24,12 +24,14 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 		await countRequest(limiter, request, "chat", `user:${principal.user.id}`);
 		return principal;
 	};
+	const goneOptions = ({ onDisconnect }: { onDisconnect?: "continue" | "stop" }) =>
+		onDisconnect === "stop" ? { onGone: chat.stopOnDisconnect } : {};
 	return new Elysia({ prefix: "/chat" })
 		.post(
 			"/sessions/:id/regenerate",
 			async ({ params, body, request }) => {
 				const { user, loginId } = await principalOfTurn(request);
-				return followTurn(request, await chat.regenerate(user, loginId, params.id, body));
+				return followTurn(request, await chat.regenerate(user, loginId, params.id, body), goneOptions(body));
 			},
 			{
 				body: schema.regenerateBody,
@@ -49,7 +51,7 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 			"/messages/:id",
 			async ({ params, body, request }) => {
 				const { user, loginId } = await principalOfTurn(request);
-				return followTurn(request, await chat.edit(user, loginId, params.id, body.content, body));
+				return followTurn(request, await chat.edit(user, loginId, params.id, body.content, body), goneOptions(body));
 			},
 			{
 				body: schema.editBody,

@@ -15,6 +15,7 @@ export const ERROR_SENTENCES = {
 	invalid_token: "The access token is not valid or has ended. Sign in again.",
 	invalid_credentials: "Invalid email or password",
 	invalid_refresh_token: "The refresh token is not valid or has ended. Sign in again.",
+	signed_out: "You were signed out while this answer was being made. What had come of it is kept.",
 	account_disabled: "This account is disabled. Ask an administrator.",
 	forbidden: "Admin access required",
 	signup_closed: "Signing up is closed here. Ask an administrator for an account.",

@@ -75,8 +75,9 @@ export async function planTurn(plan: TurnPlan, { store, clock }: { store: Messag
 			};
 		}
 		case "edit": {
-			const { message } = ask;
-			if (message.role !== "user" || !message.inForce) throw new PocketError("message_not_editable");
+			// Read anew: another edit may have been faster.
+			const message = await store.findMessage(ask.message.id, userId);
+			if (message?.role !== "user" || !message.inForce) throw new PocketError("message_not_editable");
 			const answer = await findAnswerAfter(store, message);
 			return {
 				userMessage: promptOf(ask.text, rootOf(message), null),
@@ -93,7 +94,7 @@ function rootOf(message: Message): Id {
 
 /** The last prompt of the branch in force, with the answer after it if there is one. */
 async function findLastExchange(store: MessageStore, sessionId: Id): Promise<{ prompt: Message; answer: Message | undefined }> {
-	const { messages } = await store.findMessages(sessionId, { newest: 20 });
+	const { messages } = await store.findMessages(sessionId, { newest: 100 });
 	const at = messages.findLastIndex((message) => message.role === "user");
 	const prompt = messages[at];
 	if (prompt === undefined) throw new PocketError("nothing_to_answer");

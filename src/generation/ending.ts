@@ -5,10 +5,13 @@ import { messageStatusOf } from "../domain/generation.ts";
 import type { Timings } from "../domain/message.ts";
 import type { AnswerEnd } from "../ports/store.ts";
 import type { Estimator } from "./estimate.ts";
+import type { Generation } from "./generation.ts";
 import type { EngineDependencies, Job, Outcome, Registry } from "./job.ts";
 
 /** How long a finished generation can be replayed from here. */
 const KEEP_FINISHED_MS = 60_000;
+/** UTF-16 units of all finished answers that are kept: some 32 MiB, or twice that when they are not Latin. */
+const KEEP_FINISHED_UNITS = 32 * 1024 * 1024;
 
 export type Settler = {
 	/** Ends a job, once; harmless when it is over. Returns at once: `generation.done` tells when the end is stored and told. */
@@ -24,6 +27,8 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 	const { store, queue, clock, log, isRetryable } = deps;
 	/** Ends that the store did not take. Until they are in it, their sessions take no new turn: the answer there is still `streaming`. */
 	const unstored = new Set<AnswerEnd>();
+	/** Those of them whose write is under way. */
+	const retrying = new Set<AnswerEnd>();
 
 	const endOf = (job: Job, outcome: Outcome): AnswerEnd => {
 		const { generation } = job;
@@ -48,12 +53,25 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 	const storeEnd = async (job: Job, outcome: Outcome): Promise<ErrorCode | null> => {
 		const end = endOf(job, outcome);
 		try {
-			await store.finishAnswer(end);
-			return outcome.code;
+			const isStored = await store.finishAnswer(end);
+			// Its session was deleted meanwhile: an `end` would say that it is stored.
+			return isStored ? outcome.code : "session_not_found";
 		} catch (error) {
 			log.error({ generation: job.generation.facts.id, err: error }, "an answer could not be stored; it is tried again every second");
 			unstored.add(end);
 			return error instanceof PocketError ? error.code : "internal";
+		}
+	};
+
+	/** Keeps what has ended for a moment, within bounds: what was stored serves those who come later. */
+	const keep = (generation: Generation): void => {
+		registry.finished.set(generation.facts.id, { generation, until: clock.elapsed() + KEEP_FINISHED_MS });
+		let units = 0;
+		for (const kept of registry.finished.values()) units += kept.generation.units();
+		for (const [id, kept] of registry.finished) {
+			if (units <= KEEP_FINISHED_UNITS) return;
+			units -= kept.generation.units();
+			registry.finished.delete(id);
 		}
 	};
 
@@ -63,7 +81,7 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 		const code = await storeEnd(job, outcome);
 		registry.jobs.delete(facts.id);
 		if (registry.bySession.get(facts.sessionId) === job) registry.bySession.delete(facts.sessionId);
-		registry.finished.set(facts.id, { generation, until: clock.elapsed() + KEEP_FINISHED_MS });
+		keep(generation);
 		if (code !== null) {
 			const { retryAfter } = outcome;
 			const hint = retryAfter === undefined ? {} : { retryAfter };
@@ -92,8 +110,15 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 		},
 		retryUnstored: () => {
 			for (const end of unstored) {
-				unstored.delete(end);
-				store.finishAnswer(end).catch(() => unstored.add(end));
+				if (retrying.has(end)) continue;
+				retrying.add(end);
+				store.finishAnswer(end).then(
+					() => {
+						unstored.delete(end);
+						retrying.delete(end);
+					},
+					() => retrying.delete(end),
+				);
 			}
 		},
 		unstored: () => unstored.size,

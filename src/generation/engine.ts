@@ -56,7 +56,7 @@ export function createEngine(deps: EngineDependencies) {
 		const job = jobs.get(id);
 		if (job === undefined || job.generation.isOver()) return false;
 		log.debug({ generation: id, reason }, "a generation is stopped");
-		settler.settle(job, { state: "stopped", code: reason === "signed_out" ? "invalid_token" : null, finishReason: "stopped", usage: null });
+		settler.settle(job, { state: "stopped", code: reason === "signed_out" ? "signed_out" : null, finishReason: "stopped", usage: null });
 		return true;
 	};
 
@@ -66,14 +66,22 @@ export function createEngine(deps: EngineDependencies) {
 	const begin = async (request: TurnRequest, arrivedAt: number): Promise<BegunTurn> => {
 		const known = await findTurn(request);
 		if (known !== undefined) return known;
-		await makeWay(request.session.id, arrivedAt);
-		if (closing) throw new PocketError("server_shutdown");
 		const route = await chooseRoute(request);
-		if (!queue.hasRoom()) throw new PocketError("queue_full", { retryAfter: 10 });
 		const plan = { sessionId: request.session.id, userId: request.user.id, ask: request.ask, model: route.model };
+		// What can be refused is refused before the answer that runs is touched; it is planned anew when that one has ended.
+		await planTurn(plan, { store, clock });
+		requireRoom();
+		await makeWay(request.session.id, arrivedAt);
+		requireRoom();
 		const turn = await planTurn(plan, { store, clock });
 		await store.beginTurn(turn);
 		return { kind: "running", generation: launch(request, turn, route) };
+	};
+
+	/** Codes: `server_shutdown`, `queue_full`. */
+	const requireRoom = (): void => {
+		if (closing) throw new PocketError("server_shutdown");
+		if (!queue.hasRoom()) throw new PocketError("queue_full", { retryAfter: 10 });
 	};
 
 	/**
@@ -132,6 +140,7 @@ export function createEngine(deps: EngineDependencies) {
 				createdAt: answer.createdAt,
 			},
 			clock.elapsed,
+			(error) => log.error({ err: error }, "a reader of an answer could not be told"),
 		);
 		const job: Job = {
 			generation,
@@ -212,6 +221,8 @@ export function createEngine(deps: EngineDependencies) {
 		stop,
 		/** Stops what runs in a session and waits until that is stored; harmless when nothing does. */
 		stopSession: async (sessionId: Id): Promise<void> => {
+			// A turn that is being stored right now is stopped as soon as it stands.
+			await beginning.get(sessionId);
 			const job = bySession.get(sessionId);
 			if (job === undefined) return;
 			stop(job.generation.facts.id, "deleted");
@@ -220,6 +231,7 @@ export function createEngine(deps: EngineDependencies) {
 		/** No new turns; running ones get `graceMs` to end, then are cut off with `server_shutdown`. Resolves when all are stored. */
 		close: async (graceMs: number): Promise<void> => {
 			closing = true;
+			for (const job of jobs.values()) if (job.sentAt === undefined) settler.settle(job, interrupted("server_shutdown"));
 			const deadline = clock.elapsed() + graceMs;
 			while (jobs.size > 0 && clock.elapsed() < deadline) await Bun.sleep(LOOK_EVERY_MS);
 			const rest = [...jobs.values()];

@@ -47,7 +47,7 @@ export type FollowOptions = {
 /** What it says at the end; nothing comes after it. */
 export type LastEvent = EndEvent | ErrorEvent;
 
-export function createGeneration(facts: GenerationFacts, elapsed: () => number) {
+export function createGeneration(facts: GenerationFacts, elapsed: () => number, onReaderError: (error: unknown) => void) {
 	let state: GenerationState = "queued";
 	const start: StartEvent = {
 		type: "start",
@@ -72,7 +72,15 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 
 	const emit = (event: GenerationEvent): void => {
 		hasSpoken = true;
-		for (const { tell } of followers) tell(event);
+		for (const following of followers) {
+			try {
+				following.tell(event);
+			} catch (error) {
+				// A reader that cannot be told is none: the others, and the answer, go on.
+				followers = followers.filter((other) => other !== following);
+				onReaderError(error);
+			}
+		}
 	};
 
 	return {
@@ -93,6 +101,8 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number) 
 		/** Whether all that was said takes more than so many bytes of UTF-8. */
 		isLongerThan: transcript.isLongerThan,
 		text: transcript.text,
+		/** How long all that was said is, in UTF-16 units. */
+		units: transcript.units,
 		add: (type: TokenEvent["type"], text: string): void => emit(transcript.add(type, text)),
 		setQueued: (event: QueuedEvent): void => {
 			queued = event;

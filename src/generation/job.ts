@@ -34,6 +34,8 @@ export type Router = {
 	upstream(name: string): Upstream | undefined;
 	/** How many answers a model server makes at once. */
 	slotsOf(name: string): number;
+	/** Looks at model servers whose last look is old, in passing; never throws. */
+	look(): void;
 	/** What happened with a model server, so that the next turn may go elsewhere. */
 	report(name: string, outcome: "ok" | ErrorCode): void;
 };

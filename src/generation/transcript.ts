@@ -62,6 +62,8 @@ export function createTranscript() {
 	return {
 		/** The number of the newest piece; 0 before the first. */
 		seq: () => folded + recent.length,
+		/** How long all of it is, in UTF-16 units. */
+		units: () => units,
 		add: (type: TokenEvent["type"], text: string): TokenEvent => {
 			const event: TokenEvent = { type, content: text, seq: folded + recent.length + 1 };
 			recent.push(event);

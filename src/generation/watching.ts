@@ -13,7 +13,7 @@ const TICK_MS = 100;
 /** With the tick, an answer is stored at least once a second. */
 const SAVE_EVERY_MS = 900;
 const LOGIN_CHECK_MS = 3000;
-const SIGNED_OUT: ErrorEvent = { type: "error", code: "invalid_token", error: ERROR_SENTENCES.invalid_token, retryable: false };
+const SIGNED_OUT: ErrorEvent = { type: "error", code: "signed_out", error: ERROR_SENTENCES.signed_out, retryable: false };
 
 export type WatcherParts = {
 	readonly registry: Registry;
@@ -23,7 +23,7 @@ export type WatcherParts = {
 };
 
 /** A ticker that the engine starts with a generation; it stops by itself when nothing is left to watch. */
-export function createWatcher({ store, queue, clock, log, policy, isLoginGood }: EngineDependencies, parts: WatcherParts): Ticker {
+export function createWatcher({ store, router, queue, clock, log, policy, isLoginGood }: EngineDependencies, parts: WatcherParts): Ticker {
 	const { registry, settler, driver, stop } = parts;
 	let retriedAt = clock.elapsed();
 	let loginsCheckedAt = retriedAt;
@@ -108,6 +108,11 @@ export function createWatcher({ store, queue, clock, log, policy, isLoginGood }:
 		if (now - retriedAt >= SAVE_EVERY_MS) {
 			retriedAt = now;
 			settler.retryUnstored();
+			if (queue.counts().waiting > 0) {
+				// A model server may be back, its pause over, or its slots more: nobody else tells those who wait.
+				router.look();
+				queue.review();
+			}
 		}
 		if (now - loginsCheckedAt >= LOGIN_CHECK_MS) {
 			loginsCheckedAt = now;

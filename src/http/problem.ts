@@ -16,6 +16,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
 	invalid_token: 401,
 	invalid_credentials: 401,
 	invalid_refresh_token: 401,
+	signed_out: 409,
 	account_disabled: 403,
 	forbidden: 403,
 	signup_closed: 403,

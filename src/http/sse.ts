@@ -87,7 +87,7 @@ export function eventStream(options: EventStreamOptions): Response {
 				controller.end();
 				finish();
 			};
-			options.start({ write, end });
+			if (open) options.start({ write, end });
 			return finished;
 		},
 		cancel: onAbort,

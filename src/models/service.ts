@@ -53,7 +53,7 @@ export type ModelService = ReturnType<typeof createModelService>;
 export function createModelService({ clock, log, defaultModel, standardSlots }: ModelDependencies) {
 	let entries: readonly Entry[] = [];
 
-	const look = async (entry: Entry): Promise<void> => {
+	const inspect = async (entry: Entry): Promise<void> => {
 		try {
 			entry.report = await entry.upstream.inspect();
 			note(entry, "up");
@@ -80,12 +80,18 @@ export function createModelService({ clock, log, defaultModel, standardSlots }: 
 	const refresh = async (entry: Entry): Promise<void> => {
 		if (entry.lookedAt > 0 && clock.elapsed() - entry.lookedAt < FRESH_MS && entry.status === "up") return;
 		if (entry.looking === undefined && entry.status === "down" && clock.elapsed() - entry.lookedAt < FIRST_PAUSE_MS) return;
-		entry.looking ??= look(entry);
+		entry.looking ??= inspect(entry);
 		await entry.looking;
 	};
 
 	const refreshAll = async (): Promise<void> => {
 		await Promise.all(entries.map(refresh));
+	};
+
+	const look = (): void => {
+		for (const entry of entries) {
+			if (entry.lookedAt > 0) refresh(entry).catch((error: unknown) => log.error({ err: error }, "a look at a model server failed"));
+		}
 	};
 
 	const isUsable = (entry: Entry): boolean => entry.pausedUntil <= clock.elapsed();
@@ -139,20 +145,21 @@ export function createModelService({ clock, log, defaultModel, standardSlots }: 
 		refreshAll,
 		slotsOf,
 
+		look,
+
 		/** See the engine's Router. */
 		choose: async (wanted: string | null): Promise<{ model: string | null; upstreams: () => readonly string[] }> => {
 			if (entries.length === 0) throw new PocketError("no_upstream");
 			// A look is needed only while nothing is known; a turn must not wait for one that is merely old.
 			await Promise.all(entries.filter((entry) => entry.lookedAt === 0).map(refresh));
-			for (const entry of entries)
-				if (entry.lookedAt > 0) refresh(entry).catch((error: unknown) => log.error({ err: error }, "a look at a model server failed"));
+			look();
 			const model = wanted ?? defaultModel ?? entries.flatMap(modelsOf)[0]?.id ?? null;
 			const byName = entries.filter((entry) => serves(entry, model));
 			// A model-management service is never told a model, and the existing client names one that its old gateway dropped.
 			const able = byName.length > 0 ? byName : entries.filter(({ upstream }) => upstream.kind === "model-management");
-			if (able.length === 0 && entries.every((entry) => entry.status === "up")) throw new PocketError("model_not_found");
 			// Servers that are down may well serve it: asking them gives the true error.
-			const candidates = able.length > 0 ? able : entries;
+			const candidates = able.length > 0 ? able : entries.filter((entry) => entry.status !== "up");
+			if (candidates.length === 0) throw new PocketError("model_not_found");
 			return {
 				model,
 				upstreams: () => {

@@ -77,6 +77,8 @@ export function createSessionService({ store, clock, stopGeneration }: SessionDe
 			const session = await findSession(userId, text);
 			await stopGeneration(session.id);
 			await store.deleteSession(session.id, userId);
+			// A turn that was stored between the two has nowhere to go.
+			await stopGeneration(session.id);
 		},
 
 		/** Codes: `invalid_id`, `session_not_found`, `message_not_found` (an unknown `before` shows an empty page instead). */

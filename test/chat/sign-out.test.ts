@@ -16,13 +16,13 @@ test.concurrent("a login that is ended mid-stream ends its streams within 5 s; w
 	expect((await person.call("POST", "/auth/logout")).status).toBe(204);
 	const error = await stream.until("error");
 	expect(performance.now() - outAt).toBeLessThan(5000);
-	expect(error.code).toBe("invalid_token");
+	expect(error.code).toBe("signed_out");
 	expect(await stream.over()).toBe("complete");
 	await eventually("the upstream connection is closed", () => request?.closedAt !== undefined, 1000);
 	expect((await person.call("GET", `/chat/sessions/${sessionId}`)).status).toBe(401);
 	const again = await person.signInAgain();
 	const answer = (await again.messages(sessionId)).at(-1);
-	expect(answer).toMatchObject({ status: "stopped", errorCode: "invalid_token", content: stream.text() });
+	expect(answer).toMatchObject({ status: "stopped", errorCode: "signed_out", content: stream.text() });
 });
 
 test.concurrent("an account that is disabled mid-stream loses its streams within 5 s, whichever login began them", async () => {
