@@ -109,6 +109,12 @@ const cutBytes: readonly Trial[] = [
 	},
 }));
 
+/** A token's frame as a chunk of the body, for plain text. */
+function chunkText(content: string): string {
+	const data = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+	return `${data.length.toString(16)}\r\n${data}\r\n`;
+}
+
 const pace: readonly Trial[] = [
 	{
 		injected: "a token, then 1 byte/s, with a total deadline of 5 s",
@@ -130,10 +136,13 @@ const pace: readonly Trial[] = [
 		injected: "30,000 tokens at up to 10,000 chunks/s",
 		run: async () => {
 			const count = 30_000;
-			const batch = (round: number) => Array.from({ length: 10 }, (_, index) => frame({ content: `w${round * 10 + index} ` }));
+			// Ten chunks in one packet: a timer of a millisecond is the finest there is.
+			const batch = (round: number): Step => ({
+				send: Array.from({ length: 10 }, (_, index) => chunkText(`w${round * 10 + index} `)).join(""),
+			});
 			const script: Step[] = [
 				streamHead(),
-				{ repeat: (round) => [...batch(round), { wait: 1 }], times: count / 10 },
+				{ repeat: (round) => [batch(round), { wait: 1 }], times: count / 10 },
 				...ending("stop", 1, count),
 				lastChunk,
 			];
