@@ -8,7 +8,7 @@ import { exchangeOf, principalOf } from "../http/exchange.ts";
 import { timestamp } from "../http/json.ts";
 import { isRetryable } from "../http/problem.ts";
 import { encodeFrame, eventStream } from "../http/sse.ts";
-import { replayOf } from "./service.ts";
+import { errorOf, replayOf } from "./service.ts";
 
 export type FollowOptions = {
 	/** The sequence number after which to begin; 0 for everything. */
@@ -63,7 +63,8 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 export async function collectTurn({ signal }: Request, turn: BegunTurn): Promise<object> {
 	if (turn.kind === "stored") {
 		const { answer } = turn.turn;
-		if (answer.errorCode !== null) throw new PocketError(answer.errorCode);
+		const code = errorOf(answer);
+		if (code !== null) throw new PocketError(code);
 		return answerJson(answer.id, answer.sessionId, answer.content, answer.createdAt, answer.usage);
 	}
 	const { generation } = turn;

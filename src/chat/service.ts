@@ -1,6 +1,6 @@
 // Chatting: a turn is begun in a session of one's own, followed, picked up again, and stopped. Titles are made here too.
 
-import { PocketError } from "../domain/errors.ts";
+import { type ErrorCode, PocketError } from "../domain/errors.ts";
 import type { GenerationEvent } from "../domain/generation.ts";
 import { type Id, parseId } from "../domain/id.ts";
 import type { Message } from "../domain/message.ts";
@@ -154,6 +154,11 @@ function requireId(text: string): Id {
 	return id;
 }
 
+/** How a stored answer failed; `null` when it did not. One that is still `streaming` there but runs nowhere was cut off. */
+export function errorOf({ errorCode, status }: Message): ErrorCode | null {
+	return errorCode ?? (status === "streaming" ? "interrupted" : null);
+}
+
 /** A turn that is over, told from the store as a reader would have seen it. */
 export function replayOf(
 	{ userMessage, answer }: Turn,
@@ -171,7 +176,7 @@ export function replayOf(
 	let seq = 0;
 	if (answer.reasoning) events.push({ type: "reasoning", content: answer.reasoning, seq: ++seq });
 	if (answer.content !== "") events.push({ type: "token", content: answer.content, seq: ++seq });
-	const code = answer.errorCode ?? (answer.status === "streaming" ? "interrupted" : null);
+	const code = errorOf(answer);
 	if (code !== null) events.push({ type: "error", code, ...describeError(code) });
 	else {
 		events.push({
