@@ -48,7 +48,7 @@ const RESET_LIFETIME_MS = 60 * 60 * 1000;
 export function createAuthService({ store, mint, passwords, setup, clock, log, policy }: AuthDependencies) {
 	const { prepareUser, requireGoodPassword, createUser, lockOutPublishedAccount } = createAccountMaker({ store, passwords, clock });
 
-	/** Opens a login and gives its first pair of tokens. */
+	/** Opens a login and gives its first pair of tokens. Codes: `invalid_credentials` when the person has another password by now. */
 	const openLogin = async (user: User): Promise<Grant> => {
 		const now = clock.now();
 		const refreshToken = newSecret();
@@ -61,7 +61,7 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 			expiresAt: now + policy.refreshTokenTtl,
 			revokedAt: null,
 		};
-		await store.createLogin(login, hashSecret(refreshToken));
+		await store.createLogin(login, hashSecret(refreshToken), user.passwordHash);
 		return { ...(await grantAccess(user, login.id, login.expiresAt)), refreshToken };
 	};
 
@@ -70,6 +70,15 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 		const now = clock.now();
 		const expiresAt = Math.min(now + policy.accessTokenTtl, loginExpiresAt);
 		return { token: await mint.issue(user.id, loginId, expiresAt), expiresIn: Math.floor((expiresAt - now) / 1000), user };
+	};
+
+	/** The person with this address and this password. Codes: `invalid_credentials`, `account_disabled`, `busy`. */
+	const verifyPerson = async (email: string, password: string): Promise<User> => {
+		const user = await store.findUserByEmail(normalizeEmail(email));
+		const isRight = await passwords.verify(password, user?.passwordHash);
+		if (user === undefined || !isRight) throw new PocketError("invalid_credentials");
+		if (user.disabled) throw new PocketError("account_disabled");
+		return user;
 	};
 
 	/** Whether a login's person may go on. Codes: `invalid_token`, `account_disabled`. */
@@ -92,13 +101,12 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 
 		/** One and the same answer, after the same work, for an unknown address and a wrong password. Codes: `invalid_credentials`, `account_disabled`, `busy`. */
 		login: async (email: string, password: string): Promise<Grant> => {
-			const user = await store.findUserByEmail(normalizeEmail(email));
-			const isRight = await passwords.verify(password, user?.passwordHash);
-			if (user === undefined || !isRight) throw new PocketError("invalid_credentials");
-			if (user.disabled) throw new PocketError("account_disabled");
-			if (!passwords.isOutdated(user.passwordHash)) return openLogin(user);
+			const person = await verifyPerson(email, password);
+			if (!passwords.isOutdated(person.passwordHash)) return openLogin(person);
 			const passwordHash = await passwords.hash(password);
-			return openLogin(await store.updateUser(user.id, { passwordHash }, user.updatedAt));
+			const isReplaced = await store.replacePasswordHash(person.id, person.passwordHash, passwordHash);
+			// Another login may have replaced the old hash meanwhile, or a reset the password: what is there now decides.
+			return openLogin(isReplaced ? { ...person, passwordHash } : await verifyPerson(email, password));
 		},
 
 		/** Who a bearer token belongs to, now. Codes: `invalid_token`, `account_disabled`. */
@@ -184,8 +192,8 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 		changePassword: async ({ user, loginId }: Authenticated, currentPassword: string, newPassword: string): Promise<void> => {
 			if (!(await passwords.verify(currentPassword, user.passwordHash))) throw new PocketError("wrong_password");
 			requireGoodPassword(newPassword, "body.newPassword");
-			await store.updateUser(user.id, { passwordHash: await passwords.hash(newPassword) }, clock.now());
-			await store.revokeLogins(user.id, clock.now(), loginId);
+			const passwordHash = await passwords.hash(newPassword);
+			await store.changePassword({ userId: user.id, verifiedHash: user.passwordHash, passwordHash, keptLogin: loginId, now: clock.now() });
 		},
 	};
 }

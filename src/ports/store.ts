@@ -14,7 +14,8 @@ import type { User } from "../domain/user.ts";
 export type Range = { readonly skip: number; readonly limit: number };
 export type Page<T> = { readonly items: readonly T[]; readonly total: number };
 
-export type UserChange = Partial<Pick<User, "fullName" | "avatarUrl" | "passwordHash" | "disabled">>;
+/** A password is changed with its logins: see `LoginStore`. */
+export type UserChange = Partial<Pick<User, "fullName" | "avatarUrl" | "disabled">>;
 
 export type UserStore = {
 	/** Codes: `email_taken`. */
@@ -32,6 +33,16 @@ export type UserStore = {
 	/** Disables and demotes in one step, even the last administrator (the published default account of the old gateway). Codes: `user_not_found`. */
 	lockOut(id: Id, now: number): Promise<User>;
 	countAdmins(): Promise<number>;
+};
+
+export type PasswordChange = {
+	readonly userId: Id;
+	/** The hash that the current password was verified against. */
+	readonly verifiedHash: string;
+	readonly passwordHash: string;
+	/** The login that asks for it, which goes on. */
+	readonly keptLogin: Id;
+	readonly now: number;
 };
 
 export type RefreshRotation = {
@@ -52,8 +63,15 @@ export type RefreshRotation = {
 export type RefreshOutcome = "rotated" | "repeated" | "reused" | "unknown";
 
 export type LoginStore = {
-	/** Stores a login with the hash of its first refresh token. */
-	createLogin(login: Login, refreshHash: string): Promise<void>;
+	/**
+	 * Stores a login with the hash of its first refresh token, only while the account's password hash is the one that was verified and
+	 * the account is not disabled: a login that raced a new password must not outlive it. Codes: `invalid_credentials`.
+	 */
+	createLogin(login: Login, refreshHash: string, verifiedHash: string): Promise<void>;
+	/** Puts another hash of the same password in the place of `from`. `false` when that is not the account's hash any more; nothing is written then. */
+	replacePasswordHash(userId: Id, from: string, to: string): Promise<boolean>;
+	/** Sets a new password and ends every login of that person except one, in one step. Codes: `wrong_password` when the hash is not `verifiedHash` any more. */
+	changePassword(change: PasswordChange): Promise<void>;
 	/** The login and its person, when both are there; whether they are still good is the caller's rule. */
 	findLogin(id: Id): Promise<{ readonly login: Login; readonly user: User } | undefined>;
 	/** The login that a refresh token belongs to, spent or not. */

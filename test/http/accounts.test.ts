@@ -152,6 +152,45 @@ describe("passwords", () => {
 		expect((await login(gateway, email, PASSWORD)).status).toBe(401);
 		expect((await login(gateway, email, "a-New-ladder-88")).status).toBe(200);
 	}, 30_000);
+
+	for (const kind of ["argon2id", "an old bcrypt"] as const) {
+		test(`of 12 logins with the former password that race its change none outlives it (${kind} hash)`, async () => {
+			const email = `${kind.replace(/ /g, "-")}@box.local`;
+			const owner = await gateway.signup(email);
+			if (kind !== "argon2id") {
+				const old = await Bun.password.hash(PASSWORD, { algorithm: "bcrypt", cost: 5 });
+				gateway.write("UPDATE users SET password_hash = ? WHERE id = ?", old, owner.id);
+			}
+			const six = () => Array.from({ length: 6 }, () => login(gateway, email, PASSWORD));
+			const change = () => {
+				const body = { currentPassword: PASSWORD, newPassword: "a-New-ladder-88" };
+				return gateway.call("POST", "/users/change-password", { token: owner.token, body });
+			};
+			const [before, changing, after] = [six(), change(), six()];
+			const replies = await Promise.all([...before, ...after]);
+			// A hash that a login replaced meanwhile makes the change say so; nothing is half done then.
+			if ((await changing).status !== 204) expect((await change()).status).toBe(204);
+			for (const reply of replies) {
+				expect([200, 401]).toContain(reply.status);
+				if (reply.status !== 200) continue;
+				expect((await gateway.call("GET", "/auth/me", { token: reply.textAt("token") })).status).toBe(401);
+				const refresh = await gateway.call("POST", "/auth/refresh", { body: { refreshToken: reply.textAt("refreshToken") } });
+				expect(refresh.status).toBe(401);
+			}
+			expect((await login(gateway, email, PASSWORD)).status).toBe(401);
+			expect((await login(gateway, email, "a-New-ladder-88")).status).toBe(200);
+		}, 60_000);
+	}
+
+	test("12 first logins of an old account at the same time all succeed", async () => {
+		const email = "many@box.local";
+		const owner = await gateway.signup(email);
+		const old = await Bun.password.hash(PASSWORD, { algorithm: "bcrypt", cost: 5 });
+		gateway.write("UPDATE users SET password_hash = ? WHERE id = ?", old, owner.id);
+		const replies = await Promise.all(Array.from({ length: 12 }, () => login(gateway, email, PASSWORD)));
+		expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
+		expect(hashOf(gateway, email)).toStartWith("$argon2id$");
+	}, 60_000);
 });
 
 describe("people", () => {

@@ -3,9 +3,11 @@
 
 import type { Database } from "bun:sqlite";
 import {
+	changePassword,
 	createLogin,
 	createResetToken,
 	purgeLogins,
+	replacePasswordHash,
 	resetPassword,
 	revokeLogin,
 	revokeLogins,
@@ -25,6 +27,8 @@ const WRITES: Operations = {
 	setAdmin,
 	lockOut,
 	createLogin,
+	replacePasswordHash,
+	changePassword,
 	rotateRefreshToken,
 	revokeLogin,
 	revokeLogins,

@@ -13,7 +13,7 @@ async function storedLogin(store: Store, change: Partial<Login> = {}): Promise<L
 	const user = aUser();
 	await store.createUser(user);
 	const login = aLogin(user.id, change);
-	await store.createLogin(login, `${login.id}-0`);
+	await store.createLogin(login, `${login.id}-0`, user.passwordHash);
 	return login;
 }
 
@@ -34,17 +34,28 @@ export function loginContract(current: Current): void {
 			const user = aUser({ isAdmin: true });
 			await store.createUser(user);
 			const login = aLogin(user.id, { createdAt: NOON + 5, lastUsedAt: NOON + 6 });
-			await store.createLogin(login, "hash");
+			await store.createLogin(login, "hash", user.passwordHash);
 			expect(await store.findLogin(login.id)).toEqual({ login, user });
 			expect(await store.findLoginByRefreshHash("hash")).toEqual(login);
 			expect(await store.findLogin(newId())).toBeUndefined();
 			expect(await store.findLoginByRefreshHash("other")).toBeUndefined();
 		});
 
-		test("a login of nobody is not found", async () => {
-			const login = aLogin(newId());
-			await current.store.createLogin(login, "hash");
-			expect(await current.store.findLogin(login.id)).toBeUndefined();
+		test("a login of nobody, of a disabled account, or after another password than the account's is refused, and nothing is stored", async () => {
+			const { store } = current;
+			const [user, disabled] = [aUser(), aUser({ disabled: true })];
+			await store.createUser(user);
+			await store.createUser(disabled);
+			const refused = [
+				[aLogin(newId()), user.passwordHash],
+				[aLogin(disabled.id), disabled.passwordHash],
+				[aLogin(user.id), "$argon2id$former"],
+			] as const;
+			for (const [login, verified] of refused) {
+				await expectCode(store.createLogin(login, login.id, verified), "invalid_credentials");
+				expect(await store.findLogin(login.id)).toBeUndefined();
+				expect(await store.findLoginByRefreshHash(login.id)).toBeUndefined();
+			}
 		});
 
 		test("revoking ends a login once; again, or one that never was, is harmless", async () => {
@@ -61,7 +72,7 @@ export function loginContract(current: Current): void {
 			const { store } = current;
 			const kept = await storedLogin(store);
 			const ended = aLogin(kept.userId);
-			await store.createLogin(ended, "ended");
+			await store.createLogin(ended, "ended", aUser().passwordHash);
 			const stranger = await storedLogin(store);
 			await store.revokeLogins(kept.userId, NOON + 1, kept.id);
 			expect([await isAlive(store, kept), await isAlive(store, ended), await isAlive(store, stranger)]).toEqual([true, false, true]);
@@ -144,7 +155,7 @@ export function loginContract(current: Current): void {
 			const { store } = current;
 			const login = await storedLogin(store);
 			const sibling = aLogin(login.userId);
-			await store.createLogin(sibling, `${sibling.id}-0`);
+			await store.createLogin(sibling, `${sibling.id}-0`, aUser().passwordHash);
 			await store.rotateRefreshToken(rotation(login, 0, NOON));
 			await store.rotateRefreshToken(rotation(login, 0, NOON + DAY));
 			expect(await isAlive(store, login)).toBe(false);
@@ -160,6 +171,71 @@ export function loginContract(current: Current): void {
 			expect(await store.rotateRefreshToken(rotation(idle, 0, NOON + IDLE))).toBe("unknown");
 			expect(await store.rotateRefreshToken(rotation(idle, 0, NOON + IDLE - 1))).toBe("rotated");
 			expect(await store.rotateRefreshToken(rotation(idle, 1, NOON + 2 * IDLE - 2))).toBe("rotated");
+		});
+	});
+
+	describe("passwords", () => {
+		test("a new password ends every other login of that person, and nobody else's", async () => {
+			const { store } = current;
+			const kept = await storedLogin(store);
+			const { passwordHash: verifiedHash } = aUser();
+			const ended = aLogin(kept.userId);
+			await store.createLogin(ended, "ended", verifiedHash);
+			const stranger = await storedLogin(store);
+			const change = { userId: kept.userId, verifiedHash, passwordHash: "$argon2id$new", keptLogin: kept.id, now: NOON + 1 };
+			await store.changePassword(change);
+			expect(await store.findUserById(kept.userId)).toMatchObject({ passwordHash: "$argon2id$new", updatedAt: NOON + 1 });
+			expect([await isAlive(store, kept), await isAlive(store, ended), await isAlive(store, stranger)]).toEqual([true, false, true]);
+		});
+
+		test("it is refused when the password is another one by now, or the person is gone; nothing changes then", async () => {
+			const { store } = current;
+			const kept = await storedLogin(store);
+			const other = aLogin(kept.userId);
+			await store.createLogin(other, "other", aUser().passwordHash);
+			const change = { verifiedHash: "$argon2id$former", passwordHash: "$argon2id$new", keptLogin: kept.id, now: NOON + 1 };
+			await expectCode(store.changePassword({ ...change, userId: kept.userId }), "wrong_password");
+			await expectCode(store.changePassword({ ...change, userId: newId() }), "wrong_password");
+			expect(await store.findUserById(kept.userId)).toMatchObject({ passwordHash: aUser().passwordHash, updatedAt: NOON });
+			expect(await isAlive(store, other)).toBe(true);
+		});
+
+		test("of 20 logins with the former password, from two openings of the data, none outlives a change at the same time", async () => {
+			const { store } = current;
+			const other = await current.another();
+			const kept = await storedLogin(store);
+			const { passwordHash: verifiedHash } = aUser();
+			const logins = Array.from({ length: 20 }, () => aLogin(kept.userId));
+			const enter = (some: readonly Login[]) =>
+				some.map((login, turn) => (turn % 2 === 0 ? store : other).createLogin(login, login.id, verifiedHash));
+			const change = { userId: kept.userId, verifiedHash, passwordHash: "$argon2id$new", keptLogin: kept.id, now: NOON + 1 };
+			const { codes } = await tally([...enter(logins.slice(0, 10)), store.changePassword(change), ...enter(logins.slice(10))]);
+			await other.close();
+			for (const code of codes) expect(code).toBe("invalid_credentials");
+			for (const login of logins) expect(await isAlive(store, login)).toBe(false);
+			expect(await isAlive(store, kept)).toBe(true);
+		});
+
+		test("two changes at the same time: one counts", async () => {
+			const { store } = current;
+			const kept = await storedLogin(store);
+			const { passwordHash: verifiedHash } = aUser();
+			const change = { userId: kept.userId, verifiedHash, keptLogin: kept.id, now: NOON + 1 };
+			const changes = ["one", "two"].map((passwordHash) => store.changePassword({ ...change, passwordHash }));
+			expect(await tally(changes)).toEqual({ done: 1, codes: ["wrong_password"] });
+		});
+
+		test("a hash is replaced by another of the same password only while it is the account's", async () => {
+			const { store } = current;
+			const login = await storedLogin(store);
+			const { passwordHash } = aUser();
+			expect(await store.replacePasswordHash(login.userId, passwordHash, "$argon2id$better")).toBe(true);
+			expect(await store.findUserById(login.userId)).toMatchObject({ passwordHash: "$argon2id$better", updatedAt: NOON });
+			await store.createResetToken("token", login.userId, NOON + HOUR);
+			await store.resetPassword("token", "$argon2id$reset", NOON + 1);
+			expect(await store.replacePasswordHash(login.userId, "$argon2id$better", "$argon2id$late")).toBe(false);
+			expect(await store.findUserById(login.userId)).toMatchObject({ passwordHash: "$argon2id$reset" });
+			expect(await store.replacePasswordHash(newId(), passwordHash, "$argon2id$late")).toBe(false);
 		});
 	});
 

@@ -45,7 +45,7 @@ const full = {
 	turn: await codeOf(store.beginTurn(aTurn(session))),
 	signup: await codeOf(store.createUser(aUser())),
 	read: (await store.findMessages(session.id, { newest: 1 })).total,
-	login: await codeOf(store.createLogin(aLogin(session.userId), newId())),
+	login: await codeOf(store.createLogin(aLogin(session.userId), newId(), aUser().passwordHash)),
 	progress: await codeOf(store.saveProgress([{ messageId: answer.id, content: "half", reasoning: "" }])),
 	end: await codeOf(store.finishAnswer(anEnd(answer))),
 	check: await codeOf(store.check()),

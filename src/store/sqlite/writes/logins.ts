@@ -7,12 +7,36 @@ import type { RefreshOutcome, RefreshRotation } from "../../../ports/store.ts";
 import { type LoginRow, loginToRow, type SqlValues } from "../rows.ts";
 import type { WriteArgs } from "./table.ts";
 
-export function createLogin(db: Database, { login, refreshHash }: WriteArgs<"createLogin">): undefined {
+export function createLogin(db: Database, { login, refreshHash, verifiedHash }: WriteArgs<"createLogin">): undefined {
+	const person = db
+		.query<{ id: Id }, [SqlValues]>("SELECT id FROM users WHERE id = $userId AND password_hash = $verifiedHash AND disabled = 0")
+		.get({ userId: login.userId, verifiedHash });
+	if (person === null) fail("invalid_credentials");
 	db.query<never, [SqlValues]>(
 		`INSERT INTO logins (id, user_id, seed, created_at, last_used_at, expires_at, revoked_at)
 		VALUES ($id, $user_id, $seed, $created_at, $last_used_at, $expires_at, $revoked_at)`,
 	).run(loginToRow(login));
 	insertToken(db, refreshHash, login.id);
+}
+
+/** `updated_at` stays: the person changed nothing. */
+export function replacePasswordHash(db: Database, { userId, from, to }: WriteArgs<"replacePasswordHash">): boolean {
+	const person = db
+		.query<{ id: Id }, [SqlValues]>("UPDATE users SET password_hash = $to WHERE id = $userId AND password_hash = $from RETURNING id")
+		.get({ userId, from, to });
+	return person !== null;
+}
+
+export function changePassword(db: Database, change: WriteArgs<"changePassword">): undefined {
+	const { userId, verifiedHash, passwordHash, keptLogin, now } = change;
+	const person = db
+		.query<{ id: Id }, [SqlValues]>(
+			`UPDATE users SET password_hash = $passwordHash, updated_at = $now
+			WHERE id = $userId AND password_hash = $verifiedHash RETURNING id`,
+		)
+		.get({ userId, verifiedHash, passwordHash, now });
+	if (person === null) fail("wrong_password");
+	revokeLogins(db, { userId, now, except: keptLogin });
 }
 
 type TokenRow = LoginRow & { spent_at: number | null; successor_hash: string | null; successor_spent_at: number | null };

@@ -6,7 +6,15 @@ import type { Login } from "../../../domain/login.ts";
 import type { Message } from "../../../domain/message.ts";
 import type { Session } from "../../../domain/session.ts";
 import type { User } from "../../../domain/user.ts";
-import type { AnswerEnd, RefreshOutcome, RefreshRotation, SessionChange, TurnStart, UserChange } from "../../../ports/store.ts";
+import type {
+	AnswerEnd,
+	PasswordChange,
+	RefreshOutcome,
+	RefreshRotation,
+	SessionChange,
+	TurnStart,
+	UserChange,
+} from "../../../ports/store.ts";
 
 /** What came of a running answer since it was last handed over. */
 export type ProgressPart = {
@@ -23,7 +31,9 @@ export type WriteOperations = {
 	updateUser: { args: { id: Id; change: UserChange; now: number }; result: User };
 	setAdmin: { args: { id: Id; isAdmin: boolean; now: number }; result: User };
 	lockOut: { args: { id: Id; now: number }; result: User };
-	createLogin: { args: { login: Login; refreshHash: string }; result: undefined };
+	createLogin: { args: { login: Login; refreshHash: string; verifiedHash: string }; result: undefined };
+	replacePasswordHash: { args: { userId: Id; from: string; to: string }; result: boolean };
+	changePassword: { args: PasswordChange; result: undefined };
 	rotateRefreshToken: { args: RefreshRotation; result: RefreshOutcome };
 	revokeLogin: { args: { id: Id; now: number }; result: undefined };
 	revokeLogins: { args: { userId: Id; now: number; except: Id | null }; result: undefined };

@@ -27,8 +27,8 @@ export function createFirstAdmin(db: Database, user: User): undefined {
 
 export function updateUser(db: Database, { id, change, now }: WriteArgs<"updateUser">): User {
 	const user = requireUser(db, id);
-	const { fullName = user.fullName, avatarUrl = user.avatarUrl, passwordHash = user.passwordHash, disabled = user.disabled } = change;
-	return writeUser(db, { ...user, fullName, avatarUrl, passwordHash, disabled, updatedAt: now });
+	const { fullName = user.fullName, avatarUrl = user.avatarUrl, disabled = user.disabled } = change;
+	return writeUser(db, { ...user, fullName, avatarUrl, disabled, updatedAt: now });
 }
 
 export function setAdmin(db: Database, { id, isAdmin, now }: WriteArgs<"setAdmin">): User {
@@ -56,14 +56,12 @@ function requireUser(db: Database, id: Id): User {
 function writeUser(db: Database, user: User): User {
 	db.query<never, [SqlValues]>(
 		`UPDATE users
-		SET full_name = $fullName, avatar_url = $avatarUrl, password_hash = $passwordHash, is_admin = $isAdmin, disabled = $disabled,
-			updated_at = $updatedAt
+		SET full_name = $fullName, avatar_url = $avatarUrl, is_admin = $isAdmin, disabled = $disabled, updated_at = $updatedAt
 		WHERE id = $id`,
 	).run({
 		id: user.id,
 		fullName: user.fullName,
 		avatarUrl: user.avatarUrl,
-		passwordHash: user.passwordHash,
 		isAdmin: user.isAdmin ? 1 : 0,
 		disabled: user.disabled ? 1 : 0,
 		updatedAt: user.updatedAt,
