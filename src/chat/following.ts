@@ -38,7 +38,7 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 	let isGone = false;
 	return eventStream({
 		signal: request.signal,
-		start: ({ write, end }) => {
+		start: ({ write, drained, end }) => {
 			unfollow = generation.follow(
 				(event) => {
 					const isLast = event.type === "end" || event.type === "error";
@@ -46,7 +46,7 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 					write(encode(event));
 					if (isLast) end();
 				},
-				{ after, loginId: principalOf(request).loginId },
+				{ after, loginId: principalOf(request).loginId, pace: drained },
 			);
 			// A reader can be dropped while it is told what came before.
 			if (isGone) unfollow();

@@ -26,7 +26,7 @@ export const streamBody = t.Object({
 
 export const messageBody = t.Object({ sessionId, prompt, messageId, ...sampling });
 
-export const eventsQuery = t.Object({
+export const eventsQuery = queryOf({
 	after: t.Optional(t.Integer({ minimum: 0, maximum: 100_000_000, expects: "a whole number from 0 on" })),
 });
 

@@ -19,7 +19,7 @@ import { createTranscript } from "./transcript.ts";
 export type Follower = (event: GenerationEvent) => void;
 
 /** A reader, and the login that reads. */
-type Following = { readonly tell: Follower; readonly loginId: Id };
+type Following = { tell: Follower; readonly loginId: Id };
 
 export type GenerationFacts = {
 	readonly id: Id;
@@ -42,7 +42,12 @@ export type FollowOptions = {
 	readonly after?: number;
 	/** The login that reads, where it is another than the one that asked. */
 	readonly loginId?: Id;
+	/** Resolves when the reader can take more; asked between the pieces of a long replay. */
+	readonly pace?: () => Promise<void>;
 };
+
+/** A transcript longer than this is replayed in pieces of it (UTF-16 units), so that a slow reader is waited for and not dropped. */
+const PACED_UNITS = 64 * 1024;
 
 /** What it says at the end; nothing comes after it. */
 export type LastEvent = EndEvent | ErrorEvent;
@@ -83,6 +88,42 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number, 
 		}
 	};
 
+	/** As `follow`, for a transcript that is too long to be told at once. */
+	const followPaced = (reader: Follower, after: number, loginId: Id, pace: () => Promise<void>): (() => void) => {
+		let isHere = true;
+		const following: Following = {
+			// It counts as a reader from now on, and finds what comes meanwhile in the transcript; only being sent away is told at once.
+			tell: (event) => {
+				if (event.type !== "error" || last !== undefined) return;
+				isHere = false;
+				reader(event);
+			},
+			loginId,
+		};
+		followers = [...followers, following];
+		const leave = (): void => {
+			isHere = false;
+			followers = followers.filter((other) => other !== following);
+			followedAt = elapsed();
+		};
+		const catchUp = async (): Promise<void> => {
+			reader(start);
+			let seq = after;
+			while (isHere && seq < transcript.seq()) {
+				seq = transcript.replay(seq, reader, PACED_UNITS);
+				await pace();
+			}
+			if (!isHere) return;
+			if (last === undefined) following.tell = reader;
+			else reader(last);
+		};
+		catchUp().catch((error: unknown) => {
+			leave();
+			onReaderError(error);
+		});
+		return leave;
+	};
+
 	return {
 		facts,
 		/** Resolves when the end is stored and told. */
@@ -118,9 +159,10 @@ export function createGeneration(facts: GenerationFacts, elapsed: () => number, 
 			finish();
 		},
 		/** Replays what came after `after`, then goes on live. The result ends the following. */
-		follow: (reader: Follower, { after = 0, loginId = facts.loginId }: FollowOptions = {}): (() => void) => {
+		follow: (reader: Follower, { after = 0, loginId = facts.loginId, pace }: FollowOptions = {}): (() => void) => {
 			wasFollowed = true;
 			const tell: Follower = after > transcript.seq() ? skipping(reader, after) : reader;
+			if (pace !== undefined && transcript.units() > PACED_UNITS) return followPaced(tell, after, loginId, pace);
 			tell(start);
 			if (state === "queued" && queued !== undefined) tell(queued);
 			transcript.replay(after, tell);

@@ -44,19 +44,25 @@ export function createTranscript() {
 		recent = [];
 	};
 
-	/** The folded pieces from `after` on, as they came. */
-	const unfold = (after: number, tell: (event: TokenEvent) => void): void => {
+	/** The folded pieces above `after`, as they came, up to so many units; gives the number of the last one. */
+	const unfold = (after: number, tell: (event: TokenEvent) => void, limit: number): number => {
 		let contentFrom = 0;
 		let reasoningFrom = 0;
+		let told = 0;
 		for (let index = 0; index < folded; index += 1) {
 			const mark = ends[index] ?? 0;
 			const end = (mark & ~REASONING) >>> 0;
 			const isReasoning = mark >= REASONING;
-			const piece = index < after ? "" : isReasoning ? reasoning.slice(reasoningFrom, end) : content.slice(contentFrom, end);
+			if (index >= after) {
+				if (told >= limit) return index;
+				const piece = isReasoning ? reasoning.slice(reasoningFrom, end) : content.slice(contentFrom, end);
+				told += piece.length;
+				tell({ type: isReasoning ? "reasoning" : "token", content: piece, seq: index + 1 });
+			}
 			if (isReasoning) reasoningFrom = end;
 			else contentFrom = end;
-			if (index >= after) tell({ type: isReasoning ? "reasoning" : "token", content: piece, seq: index + 1 });
 		}
+		return folded;
 	};
 
 	return {
@@ -70,10 +76,13 @@ export function createTranscript() {
 			units += text.length;
 			return event;
 		},
-		/** All pieces with a number above `after`, in order. */
-		replay: (after: number, tell: (event: TokenEvent) => void): void => {
-			if (after < folded) unfold(after, tell);
+		/** All pieces with a number above `after`, in order, up to about so many units; gives the number of the last one told. */
+		replay: (after: number, tell: (event: TokenEvent) => void, limit = Number.POSITIVE_INFINITY): number => {
+			if (limit !== Number.POSITIVE_INFINITY) fold();
+			const reached = after < folded ? unfold(after, tell, limit) : after;
+			if (reached < folded) return reached;
 			for (const event of recent) if (event.seq > after) tell(event);
+			return Math.max(after, folded + recent.length);
 		},
 		/** The whole text so far. */
 		text: () => {

@@ -23,7 +23,7 @@ export type RouteDescription = {
 	readonly description?: string;
 	/** What a good answer is, by status. */
 	readonly answers: Readonly<Record<number, AnswerDescription>>;
-	/** Expected errors beside those that every route of this access can give, and those of reading a body. */
+	/** Expected errors beside those that every route of this access can give; `BODY_ERRORS` for one that takes a body. */
 	readonly errors?: readonly ErrorCode[];
 	/** An example of the body; a route that has one answers 422 to an empty body, as the old gateway did. */
 	readonly body?: unknown;
@@ -34,6 +34,15 @@ export type RouteDescription = {
 	/** Bodies of up to 1 MiB in place of 16 KiB, for signed-in callers. */
 	readonly largeBody?: boolean;
 };
+
+/** What reading a body and storing what it says can give, beside `COMMON`; for `errors` of a route that takes one and writes. */
+export const BODY_ERRORS = [
+	"validation_failed",
+	"bad_json",
+	"unsupported_media_type",
+	"body_too_large",
+	"store_full",
+] as const satisfies readonly ErrorCode[];
 
 const COMMON: Readonly<Record<Access, readonly ErrorCode[]>> = {
 	anonymous: ["bad_request", "rate_limited", "internal", "store_unavailable"],

@@ -109,21 +109,28 @@ function fromElysia(error: unknown, request: Request, access: AccessTable): Pock
 
 /** Where and what, in our words; TypeBox's own messages can hold the value. */
 function describeValidation(error: ValidationError): { sentence: string; fields: readonly FieldProblem[] } {
-	const place = error.type === "query" ? "query" : error.type === "params" ? "path" : "body";
+	// `property`: the decoder of a number in a query, which knows the schema of that one member only.
+	const isNumber = error.type === "property";
+	const place = error.type === "query" || isNumber ? "query" : error.type === "params" ? "path" : "body";
 	const fields: FieldProblem[] = [];
 	for (const item of error.all) {
 		if (!("path" in item)) continue;
-		const path = `${place}${String(item.path).replaceAll("/", ".")}`;
+		const rules = keywordsOf("schema" in item ? item.schema : undefined);
+		const member = isNumber && typeof rules.parameter === "string" ? `/${rules.parameter}` : String(item.path);
+		const path = `${place}${member.replaceAll("/", ".")}`;
 		if (fields.some((field) => field.path === path)) continue;
-		fields.push({ path, message: expectationOf("schema" in item ? item.schema : undefined) });
+		fields.push({ path, message: expectationOf(rules) });
 	}
 	const first = fields[0] ?? { path: place, message: "is not valid" };
 	return { sentence: `${first.path} ${first.message}.`, fields: fields.length > 0 ? fields : [first] };
 }
 
+function keywordsOf(schema: unknown): Readonly<Record<string, unknown>> {
+	return typeof schema === "object" && schema !== null ? { ...schema } : {};
+}
+
 /** What a schema asks for. Schemas of routes carry a sentence as `description` where their keywords do not say enough. */
-function expectationOf(schema: unknown): string {
-	const rules: Record<string, unknown> = typeof schema === "object" && schema !== null ? { ...schema } : {};
+function expectationOf(rules: Readonly<Record<string, unknown>>): string {
 	if (typeof rules.expects === "string") return `must be ${rules.expects}`;
 	const bounds = [
 		rules.minLength === undefined ? "" : ` of at least ${rules.minLength} characters`,

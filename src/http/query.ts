@@ -1,10 +1,19 @@
 // Members of queries and bodies that several features share.
 
-import { t } from "elysia";
+import { type TProperties, t } from "elysia";
 
 /** A whole number in a query, with bounds and a default. */
 export function integerIn(minimum: number, maximum: number, standard: number) {
 	return t.Integer({ minimum, maximum, default: standard, expects: `a whole number from ${minimum} to ${maximum}` });
+}
+
+/**
+ * The members of a query. Elysia judges a number in a query by its member's schema alone, and a refusal then does not say which member it
+ * was: each schema carries its name as `parameter`, for the sentence.
+ */
+export function queryOf<const Members extends TProperties>(members: Members) {
+	for (const [name, schema] of Object.entries(members)) schema.parameter = name;
+	return t.Object(members);
 }
 
 /** One of these words, and no other; Elysia's `t.UnionEnum` would take its first word for a default. */
@@ -27,5 +36,5 @@ const MAX_SKIP = 10_000_000;
 
 /** `skip` and `limit` (1 to 100). */
 export function pageQuery(standardLimit: number) {
-	return t.Object({ skip: integerIn(0, MAX_SKIP, 0), limit: integerIn(1, 100, standardLimit) });
+	return queryOf({ skip: integerIn(0, MAX_SKIP, 0), limit: integerIn(1, 100, standardLimit) });
 }

@@ -20,10 +20,15 @@ export function encodeFrameWithId(event: GenerationEvent): string {
 	return event.type === "token" || event.type === "reasoning" ? `id: ${event.seq}\n${encodeFrame(event)}` : encodeFrame(event);
 }
 
+/** A reader that is waited for and takes nothing for this long is dropped, so that it holds up nobody. */
+const STALLED_MS = 30_000;
+
 /** Where frames of one reader go. */
 export type FrameSink = {
 	/** Hands a frame over; returns at once. After the reader has gone, nothing happens. */
 	readonly write: (frame: string) => void;
+	/** Resolves when the reader has taken what was written, or has gone: for whoever has much to write. */
+	readonly drained: () => Promise<void>;
 	/** Ends the response cleanly. */
 	readonly end: () => void;
 };
@@ -43,6 +48,9 @@ export type EventStreamOptions = {
 export function eventStream(options: EventStreamOptions): Response {
 	let open = true;
 	let unsent = 0;
+	/** Wakes those who wait for the reader. */
+	let wake: () => void = () => {};
+	let taking: Promise<void> | undefined;
 	let finish: () => void = () => {};
 	let breakOff: (reason: Error) => void = () => {};
 	const finished = new Promise<void>((resolve, reject) => {
@@ -53,6 +61,7 @@ export function eventStream(options: EventStreamOptions): Response {
 		if (!open) return;
 		open = false;
 		options.signal.removeEventListener("abort", onAbort);
+		wake();
 		options.onGone();
 	};
 	const onAbort = () => {
@@ -68,9 +77,14 @@ export function eventStream(options: EventStreamOptions): Response {
 				if (typeof taken === "number" && unsent === 0) return;
 				unsent += frame.length;
 				if (taken instanceof Promise) {
+					taking ??= new Promise((resolve) => {
+						wake = resolve;
+					});
 					taken.then(
 						() => {
 							unsent = 0;
+							taking = undefined;
+							wake();
 						},
 						() => onAbort(),
 					);
@@ -87,7 +101,18 @@ export function eventStream(options: EventStreamOptions): Response {
 				controller.end();
 				finish();
 			};
-			if (open) options.start({ write, end });
+			const drained = async () => {
+				// What is written within a turn of the event loop is handed to the socket at its end.
+				await new Promise<void>((resolve) => setImmediate(resolve));
+				if (!open || taking === undefined) return;
+				const late = setTimeout(() => {
+					gone();
+					breakOff(new Error("the reader has stopped reading"));
+				}, STALLED_MS);
+				await taking;
+				clearTimeout(late);
+			};
+			if (open) options.start({ write, drained, end });
 			return finished;
 		},
 		cancel: onAbort,

@@ -86,6 +86,36 @@ describe("readers that never read", () => {
 	});
 });
 
+test("a slow reader that picks a long answer up again is waited for, and has all of it; one that comes to read nothing holds nobody up", async () => {
+	await using world = await openWorld({ settings: { MAX_ANSWER_BYTES: "100MiB", GENERATION_YIELD_TIMEOUT: "1s" } });
+	const { person, sessionId } = await world.visitor();
+	const piece = "0123456789abcdef".repeat(64);
+	const pieces = Array.from({ length: 12_000 }, () =>
+		chunk(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: piece } }] })}\n\n`),
+	);
+	world.model.answerWith((request) =>
+		request.method === "POST" ? [streamHead(), ...pieces, { repeat: () => [{ wait: 20 }] }] : undefined,
+	);
+	const first = await person.stream({ sessionId, prompt: "a long one" });
+	const { generationId = "" } = await first.until("start");
+	first.close();
+	await eventually(
+		"all of it has come",
+		async () => (await person.call("GET", `/chat/sessions/${sessionId}/generation`)).body.seq === 12_000,
+	);
+	// 12 MB: more than the sockets between us hold and more than is kept for a reader.
+	const slow = await person.resume(generationId, { after: 0, deaf: true });
+	await Bun.sleep(1500);
+	slow.resume();
+	await slow.until((event) => event.seq === 12_000);
+	expect(slow.text().length).toBe(12_000 * piece.length);
+	slow.close();
+	world.model.answerWith(undefined);
+	const next = await person.stream({ sessionId, prompt: "and now" });
+	expect(next.status()).toBe(200);
+	await next.until("end");
+});
+
 function residentMiB(pid: number): number {
 	const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
 	return Number(line?.[1]) / 1024;

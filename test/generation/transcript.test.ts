@@ -24,6 +24,14 @@ describe("a transcript", () => {
 				const replayed: TokenEvent[] = [];
 				transcript.replay(after, (event) => replayed.push(event));
 				expect(replayed).toEqual(said.slice(after));
+				// In pieces of any size it is the same.
+				const inPieces: TokenEvent[] = [];
+				for (let seq = after; seq < transcript.seq(); ) {
+					const next = transcript.replay(seq, (event) => inPieces.push(event), 5);
+					expect(next).toBeGreaterThan(seq);
+					seq = next;
+				}
+				expect(inPieces).toEqual(said.slice(after));
 				expect(transcript.seq()).toBe(pieces.length);
 				const textOf = (type: TokenEvent["type"]) =>
 					pieces

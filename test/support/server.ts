@@ -87,7 +87,10 @@ export type Person = {
 	/** Another call below `/api/v1` that streams. */
 	readonly streamAt: (method: "POST" | "PATCH", path: string, body: object) => Promise<EventStream>;
 	/** `GET /chat/generations/{id}/events`. */
-	readonly resume: (generationId: string, options?: { readonly after?: number; readonly lastEventId?: string }) => Promise<EventStream>;
+	readonly resume: (
+		generationId: string,
+		options?: { readonly after?: number; readonly lastEventId?: string; readonly deaf?: boolean },
+	) => Promise<EventStream>;
 	readonly messages: (sessionId: string) => Promise<readonly StoredMessage[]>;
 	/** The same person, signed in once more. */
 	readonly signInAgain: () => Promise<Person>;
@@ -195,9 +198,10 @@ function personOf(address: string, credentials: { email: string; password: strin
 		},
 		stream: (turn, options = {}) => openStream({ address, method: "POST", path: "/api/v1/chat/stream", token, body: turn, ...options }),
 		streamAt: (method, path, body) => openStream({ address, method, path: `/api/v1${path}`, token, body }),
-		resume: (generationId, { after, lastEventId } = {}) =>
+		resume: (generationId, { after, lastEventId, deaf = false } = {}) =>
 			openStream({
 				address,
+				deaf,
 				method: "GET",
 				path: `/api/v1/chat/generations/${generationId}/events${after === undefined ? "" : `?after=${after}`}`,
 				token,
