@@ -123,14 +123,14 @@ export async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
 
 /**
  * Inserts one document with an `_id` of ours. A second try that finds it there is a success. `onDuplicate` is given the name of the unique
- * index that refused it, and throws.
+ * index that refused it, and throws unless that is fine too.
  */
-export async function insertOnce<D extends { _id: unknown }>(
+export async function insertOnce(
 	takeStep: Step,
 	actions: {
 		readonly insert: () => Promise<unknown>;
 		readonly isThere: () => Promise<boolean>;
-		readonly onDuplicate: (index: string) => never | Promise<never>;
+		readonly onDuplicate: (index: string) => void;
 	},
 ): Promise<void> {
 	await takeStep(async (isRetry) => {
@@ -140,7 +140,7 @@ export async function insertOnce<D extends { _id: unknown }>(
 			const index = duplicateIndex(error);
 			if (index === undefined) throw error;
 			if (isRetry && (await actions.isThere())) return;
-			await actions.onDuplicate(index);
+			actions.onDuplicate(index);
 		}
 	});
 }

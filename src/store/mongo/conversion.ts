@@ -209,3 +209,10 @@ function numbersOrNull<T extends Usage | Timings>(value: unknown): T | null {
 function isNumbers<T>(value: unknown): value is T {
 	return typeof value === "object" && value !== null && Object.values(value).every((item) => typeof item === "number");
 }
+
+/** Leaves out of a list what has no ids of ours: such documents are others', and one of them must not cost the whole list. */
+export function withIds(found: { readonly _id: unknown; readonly user_id?: unknown; readonly session_id?: unknown }): boolean {
+	return [found._id, "user_id" in found ? found.user_id : found._id, "session_id" in found ? found.session_id : found._id].every(
+		(id) => id instanceof ObjectId,
+	);
+}

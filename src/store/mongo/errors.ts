@@ -18,7 +18,6 @@ import { PocketError } from "../../domain/errors.ts";
 
 const UNAUTHORIZED = 13;
 const AUTHENTICATION_FAILED = 18;
-const COMMAND_NOT_FOUND = 59;
 const DUPLICATE_KEY = 11_000;
 const OUT_OF_DISK_SPACE = 14_031;
 const ATLAS_ERROR = 8_000;
@@ -77,10 +76,6 @@ export function duplicateIndex(error: unknown): string | undefined {
 	const writeErrors = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
 	const text = writeErrors[0]?.errmsg ?? error.message;
 	return / index: (?:\S*\.\$)?(\S+)/.exec(text)?.[1] ?? "unknown";
-}
-
-export function isCommandUnknown(error: unknown): boolean {
-	return error instanceof MongoServerError && error.code === COMMAND_NOT_FOUND;
 }
 
 export function isRefusedLogin(error: unknown): boolean {

@@ -1,0 +1,127 @@
+// Logins and the rotation of their refresh tokens. Which token is the newest stands in the login itself, so that one write rotates it; a
+// collection beside it says of every token, spent or not, whose it is. Only hashes of tokens come here.
+
+import type { ObjectId } from "mongodb";
+import type { LoginStore, RefreshOutcome, RefreshRotation } from "../../ports/store.ts";
+import { type Access, insertOnce, LONG_STEP_MS } from "./access.ts";
+import { loginFromDocument, loginToDocument, toObjectId, userFromDocument } from "./conversion.ts";
+import type { LoginDocument } from "./documents.ts";
+
+type LoginOperations = Omit<LoginStore, "createResetToken" | "resetPassword">;
+
+const PURGED_AT_ONCE = 500;
+
+export function createLoginOperations({ operate, step, logins, refreshTokens, resetTokens, users }: Access): LoginOperations {
+	/** Twenty at once may note the same one: whose a token is never changes. */
+	const noteOwner = (hash: string, loginId: ObjectId): Promise<void> =>
+		insertOnce(step, {
+			insert: () => refreshTokens.insertOne({ _id: hash, login_id: loginId }),
+			isThere: () => Promise.resolve(true),
+			onDuplicate: () => undefined,
+		});
+
+	async function findByHash(hash: string): Promise<LoginDocument | null> {
+		const token = await step(() => refreshTokens.findOne({ _id: hash }));
+		return token === null ? null : step(() => logins.findOne({ _id: token.login_id }));
+	}
+
+	const revoke = (_id: ObjectId, now: number): Promise<unknown> =>
+		step(() => logins.updateOne({ _id, revoked_at: null }, { $set: { revoked_at: new Date(now) } }));
+
+	/**
+	 * The successor's owner is noted before it becomes the newest: the other way round a crash between the two would leave a token that is
+	 * good and that nobody knows. As it is, one is known that nobody has, until the same rotation comes again (successors are made from
+	 * their parents, so it is the same token).
+	 */
+	async function rotate(rotation: RefreshRotation): Promise<RefreshOutcome> {
+		const { hash, successorHash, now } = rotation;
+		let login = await findByHash(hash);
+		if (login === null || hasEnded(login, rotation)) return "unknown";
+		if (login.newest === hash) {
+			const { _id } = login;
+			await noteOwner(successorHash, _id);
+			const set = { newest: successorHash, parent: hash, rotated_at: new Date(now), last_used_at: new Date(now) };
+			const rotated = await step(() => logins.updateOne({ _id, newest: hash, revoked_at: null }, { $set: set }));
+			if (rotated.matchedCount === 1) return "rotated";
+			// Somebody was faster, or we were and did not hear of it.
+			login = await step(() => logins.findOne({ _id }));
+			if (login === null || hasEnded(login, rotation)) return "unknown";
+		}
+		// The clock may have been set back since; a grace must not become a day by that.
+		const isWithinGrace = login.rotated_at !== null && Math.abs(now - login.rotated_at.getTime()) <= rotation.graceMs;
+		const isDirectParent = login.parent === hash && login.newest === successorHash;
+		if (isWithinGrace && isDirectParent) return "repeated";
+		await revoke(login._id, now);
+		return "reused";
+	}
+
+	return {
+		/** The login first: without its token it is of no use to anybody and ends by itself, a token without its login would stay. */
+		createLogin: (login, refreshHash) =>
+			operate(async () => {
+				await insertOnce(step, {
+					insert: () => logins.insertOne(loginToDocument(login, refreshHash)),
+					isThere: () => Promise.resolve(true),
+					onDuplicate: () => {
+						throw new Error("a login's id was used twice");
+					},
+				});
+				await noteOwner(refreshHash, toObjectId(login.id));
+			}),
+
+		findLogin: (id) =>
+			operate(async () => {
+				const login = await step(() => logins.findOne({ _id: toObjectId(id) }));
+				const user = login === null ? null : await step(() => users.findOne({ _id: login.user_id }));
+				return login === null || user === null ? undefined : { login: loginFromDocument(login), user: userFromDocument(user) };
+			}),
+
+		findLoginByRefreshHash: (hash) =>
+			operate(async () => {
+				const login = await findByHash(hash);
+				return login === null ? undefined : loginFromDocument(login);
+			}),
+
+		rotateRefreshToken: (rotation) => operate(() => rotate(rotation)),
+
+		revokeLogin: (id, now) =>
+			operate(async () => {
+				await revoke(toObjectId(id), now);
+			}),
+
+		revokeLogins: (userId, now, except) =>
+			operate(async () => {
+				const others = except === undefined ? {} : { _id: { $ne: toObjectId(except) } };
+				await step(() =>
+					logins.updateMany({ user_id: toObjectId(userId), revoked_at: null, ...others }, { $set: { revoked_at: new Date(now) } }),
+				);
+			}),
+
+		/**
+		 * Tokens go with their login, and not before: a spent one that comes back must still end its family. They go first, since nothing
+		 * would find them without it.
+		 */
+		purgeLogins: (before) =>
+			operate(async () => {
+				const date = new Date(before);
+				let ids: ObjectId[];
+				do {
+					const ended = await step(() =>
+						logins
+							.find({ $or: [{ expires_at: { $lt: date } }, { revoked_at: { $lt: date } }] }, { projection: { _id: 1 } })
+							.limit(PURGED_AT_ONCE)
+							.toArray(),
+					);
+					ids = ended.map(({ _id }) => _id);
+					if (ids.length === 0) break;
+					await step(() => refreshTokens.deleteMany({ login_id: { $in: ids } }), LONG_STEP_MS);
+					await step(() => logins.deleteMany({ _id: { $in: ids } }), LONG_STEP_MS);
+				} while (ids.length === PURGED_AT_ONCE);
+				await step(() => resetTokens.deleteMany({ expires_at: { $lt: date } }));
+			}),
+	};
+}
+
+function hasEnded(login: LoginDocument, { now, idleMs }: RefreshRotation): boolean {
+	return login.revoked_at !== null || login.expires_at.getTime() <= now || login.last_used_at.getTime() + idleMs <= now;
+}
