@@ -6,7 +6,7 @@ import type { Id } from "../domain/id.ts";
 import type { Progress } from "../ports/store.ts";
 import type { Driver } from "./driving.ts";
 import type { Settler } from "./ending.ts";
-import { type EngineDependencies, interrupted, type Job, type Registry, type StopReason } from "./job.ts";
+import { type EngineDependencies, failed, interrupted, type Job, type Registry, type StopReason } from "./job.ts";
 import { createTicker, type Ticker } from "./ticker.ts";
 
 const TICK_MS = 100;
@@ -37,6 +37,8 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 		// While its end is being stored nothing else can happen to it.
 		if (generation.isOver()) return;
 		if (meetsDeadline(job, now)) return;
+		// While it waited, the last server that might have had its model said that it has not.
+		if (job.sentAt === undefined && job.ticket.candidates().length === 0) settler.settle(job, failed("model_not_found"));
 		const orphaned = generation.orphanedFor();
 		if (orphaned >= policy.orphanTimeout) stop(generation.facts.id, "orphaned");
 		// A turn that waits gives up its place likewise: those behind it are there.

@@ -110,6 +110,16 @@ export function createModelService({ clock, log, defaultModel, standardSlots }: 
 
 	const serves = (entry: Entry, model: string | null): boolean => model === null || modelsOf(entry).some((offered) => offered.id === model);
 
+	/** The servers that can be asked for a model, the preferred first. */
+	const candidatesFor = (model: string | null): readonly Entry[] => {
+		const byName = entries.filter((entry) => serves(entry, model));
+		if (byName.length > 0) return byName;
+		// A model-management service is never told a model, and the existing client names one that its old gateway dropped.
+		const nameless = entries.filter(({ upstream }) => upstream.kind === "model-management");
+		// Servers that are down may well serve it: asking them gives the true error.
+		return nameless.length > 0 ? nameless : entries.filter((entry) => entry.status !== "up");
+	};
+
 	return {
 		/** Sets the model servers, in the order of preference. */
 		use: (upstreams: readonly Upstream[]): void => {
@@ -154,15 +164,12 @@ export function createModelService({ clock, log, defaultModel, standardSlots }: 
 			await Promise.all(entries.filter((entry) => entry.lookedAt === 0).map(refresh));
 			look();
 			const model = wanted ?? defaultModel ?? entries.flatMap(modelsOf)[0]?.id ?? null;
-			const byName = entries.filter((entry) => serves(entry, model));
-			// A model-management service is never told a model, and the existing client names one that its old gateway dropped.
-			const able = byName.length > 0 ? byName : entries.filter(({ upstream }) => upstream.kind === "model-management");
-			// Servers that are down may well serve it: asking them gives the true error.
-			const candidates = able.length > 0 ? able : entries.filter((entry) => entry.status !== "up");
-			if (candidates.length === 0) throw new PocketError("model_not_found");
+			if (candidatesFor(model).length === 0) throw new PocketError("model_not_found");
 			return {
 				model,
+				// Asked anew each time: a server may come back, or offer the model, while a turn waits.
 				upstreams: () => {
+					const candidates = candidatesFor(model);
 					const usable = candidates.filter(isUsable);
 					return (usable.length > 0 ? usable : candidates).map((entry) => entry.upstream.name);
 				},

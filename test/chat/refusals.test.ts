@@ -67,6 +67,31 @@ test("a model that no server which is up offers is not asked for elsewhere becau
 	}
 });
 
+test("a waiting turn is taken by a model server that comes back, without waiting for the busy one", async () => {
+	const busy = startModelServer();
+	const away = startModelServer();
+	const server = await startServer({ settings: { UPSTREAMS: `openai+${busy.baseUrl}?slots=1,openai+${away.baseUrl}?slots=1` } });
+	let back: ReturnType<typeof startModelServer> | undefined;
+	try {
+		away.stop();
+		const first = await visitorOf(server);
+		await (await first.person.stream({ sessionId: first.sessionId, prompt: "[endless] [every 20]" })).until("token");
+		const second = await visitorOf(server);
+		// The first to meet the server that is away goes on at the busy one; from then on that is known.
+		await (await second.person.stream({ sessionId: second.sessionId, prompt: "[endless] [every 20]" })).until("token");
+		const third = await visitorOf(server);
+		const waiting = await third.person.stream({ sessionId: third.sessionId, prompt: "my turn" });
+		await waiting.until("queued");
+		back = startModelServer({ port: away.port });
+		expect((await waiting.until("end")).finishReason).toBe("stop");
+		expect(back.chats.length).toBe(1);
+	} finally {
+		busy.stop();
+		back?.stop();
+		await server.stop();
+	}
+});
+
 test("onDisconnect stop holds for another answer too", async () => {
 	const { person, sessionId } = await world.visitor();
 	await (await person.stream({ sessionId, prompt: "[endless] [every 20]" })).until("token");
