@@ -1,7 +1,7 @@
 // Bodies and queries of the chat routes.
 
 import { t } from "elysia";
-import { ID_AS_SHOWN } from "../http/query.ts";
+import { ID_AS_SHOWN, integerIn } from "../http/query.ts";
 
 const sampling = {
 	temperature: t.Optional(t.Union([t.Null(), t.Number({ minimum: 0, maximum: 2 })], { expects: "a number from 0 to 2" })),
@@ -26,8 +26,8 @@ export const streamBody = t.Object({
 
 export const messageBody = t.Object({ sessionId, prompt, messageId, ...sampling });
 
-export const eventsQuery = queryOf({
-	after: t.Optional(t.Integer({ minimum: 0, maximum: 100_000_000, expects: "a whole number from 0 on" })),
+export const eventsQuery = t.Object({
+	after: t.Optional(integerIn("after", 0, 100_000_000)),
 });
 
 export const regenerateBody = t.Object({ ...sampling, onDisconnect });

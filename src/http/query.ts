@@ -1,19 +1,19 @@
 // Members of queries and bodies that several features share.
 
-import { type TProperties, t } from "elysia";
-
-/** A whole number in a query, with bounds and a default. */
-export function integerIn(minimum: number, maximum: number, standard: number) {
-	return t.Integer({ minimum, maximum, default: standard, expects: `a whole number from ${minimum} to ${maximum}` });
-}
+import { t } from "elysia";
 
 /**
- * The members of a query. Elysia judges a number in a query by its member's schema alone, and a refusal then does not say which member it
- * was: each schema carries its name as `parameter`, for the sentence.
+ * A whole number in a query, with bounds and, when it has one, a default. Elysia judges such a number by its own schema alone, and a
+ * refusal does not say which member it was: `parameter` is its name, for the sentence.
  */
-export function queryOf<const Members extends TProperties>(members: Members) {
-	for (const [name, schema] of Object.entries(members)) schema.parameter = name;
-	return t.Object(members);
+export function integerIn(parameter: string, minimum: number, maximum: number, standard?: number) {
+	return t.Integer({
+		parameter,
+		minimum,
+		maximum,
+		...(standard === undefined ? {} : { default: standard }),
+		expects: `a whole number from ${minimum} to ${maximum}`,
+	});
 }
 
 /** One of these words, and no other; Elysia's `t.UnionEnum` would take its first word for a default. */
@@ -36,5 +36,5 @@ const MAX_SKIP = 10_000_000;
 
 /** `skip` and `limit` (1 to 100). */
 export function pageQuery(standardLimit: number) {
-	return queryOf({ skip: integerIn(0, MAX_SKIP, 0), limit: integerIn(1, 100, standardLimit) });
+	return t.Object({ skip: integerIn("skip", 0, MAX_SKIP, 0), limit: integerIn("limit", 1, 100, standardLimit) });
 }

@@ -15,7 +15,7 @@ export function tidySchema(given: unknown): Schema {
 }
 
 function tidy(schema: Schema): Schema {
-	const { expects, patternProperties, shows, ...rest } = integerOf(schema) ?? schema;
+	const { expects, parameter: _itsName, patternProperties, shows, ...rest } = integerOf(schema) ?? schema;
 	const result: Record<string, unknown> = {};
 	for (const [keyword, value] of Object.entries({ ...rest, ...(isSchema(shows) ? shows : {}) })) {
 		if (NAMED.has(keyword) && isSchema(value))

@@ -2,7 +2,7 @@
 
 import { t } from "elysia";
 import { ROLES } from "../domain/message.ts";
-import { ID_AS_SHOWN, integerIn, oneOf } from "../http/query.ts";
+import { ID_AS_SHOWN, integerIn, oneOf, pageQuery } from "../http/query.ts";
 import { SESSION_SORTS } from "../ports/store.ts";
 
 const title = t.String({ maxLength: 1000, expects: "a text of at most 1000 characters" });
@@ -33,19 +33,17 @@ const order = t.Optional(oneOf(["asc", "desc"]));
 
 /** Both spellings are taken; the one that the client sends wins. */
 export const sessionListQuery = t.Object({
-	page: integerIn(1, 1_000_000, 1),
-	limit: integerIn(1, 100, 20),
+	page: integerIn("page", 1, 1_000_000, 1),
+	limit: integerIn("limit", 1, 100, 20),
 	sortBy: sort,
 	sort_by: sort,
 	sortOrder: order,
 	sort_order: order,
 });
 
-const limit = t.Optional(t.Integer({ minimum: 1, maximum: 100, expects: "a whole number from 1 to 100" }));
-
 export const messageListQuery = t.Object({
-	limit,
-	offset: t.Optional(t.Integer({ minimum: 0, maximum: 10_000_000, expects: "a whole number from 0 on" })),
+	limit: t.Optional(integerIn("limit", 1, 100)),
+	offset: t.Optional(integerIn("offset", 0, 10_000_000)),
 	before: t.Optional(t.String({ maxLength: 64, expects: "the id of a message", shows: ID_AS_SHOWN })),
 });
 
@@ -54,4 +52,4 @@ export const newMessageBody = t.Object({
 	content: t.String({ maxLength: 1_000_000, expects: "a text" }),
 });
 
-export const userSessionsQuery = t.Object({ skip: integerIn(0, 10_000_000, 0), limit: integerIn(1, 100, 50) });
+export const userSessionsQuery = pageQuery(50);

@@ -135,6 +135,23 @@ describe("a validation message never holds the value", () => {
 		expect(reply.text).not.toContain(secret);
 		expect(reply.at("errors.0.path")).toBe("query.sortBy");
 	});
+
+	for (const [address, path] of [
+		["/chat/sessions?limit=0", "query.limit"],
+		["/chat/sessions?page=1&limit=101", "query.limit"],
+		["/chat/sessions?limit=1&page=0", "query.page"],
+		["/chat/sessions?limit=many", "query.limit"],
+		["/chat/sessions/000000000000000000000000/messages?offset=-1", "query.offset"],
+		["/sessions/000000000000000000000000/messages?limit=0", "query.limit"],
+		["/chat/generations/000000000000000000000000/events?after=-1", "query.after"],
+	] as const) {
+		test(`a number out of bounds is told by its name: ${address}`, async () => {
+			const reply = await gateway.call("GET", address, { token: anna.token });
+			expectProblem(reply, 422, "validation_failed");
+			expect(reply.textAt("errors.0.path")).toBe(path);
+			expect(reply.textAt("detail")).toStartWith(`${path} must be a whole number from `);
+		});
+	}
 });
 
 describe("a known address with another verb is 405 and says which it takes", () => {
