@@ -3,7 +3,7 @@
 import { Elysia } from "elysia";
 import { PocketError } from "../domain/errors.ts";
 import { normalizeEmail } from "../domain/user.ts";
-import { describe } from "../http/describe.ts";
+import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { exchangeOf, findPrincipal, principalOf } from "../http/exchange.ts";
 import { userJson } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
@@ -57,17 +57,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					summary: "Make an account",
 					body: { ...CREDENTIALS, name: "Carol" },
 					answers: { 200: { description: "The account and its first tokens", schema: "Grant", example: EXAMPLE_GRANT } },
-					errors: [
-						"signup_closed",
-						"email_taken",
-						"weak_password",
-						"validation_failed",
-						"bad_json",
-						"unsupported_media_type",
-						"body_too_large",
-						"busy",
-						"store_full",
-					],
+					errors: ["signup_closed", "email_taken", "weak_password", "busy", ...BODY_ERRORS],
 				}),
 			},
 		)
@@ -86,16 +76,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					summary: "Sign in",
 					body: CREDENTIALS,
 					answers: { 200: { description: "A new login", schema: "Grant", example: EXAMPLE_GRANT } },
-					errors: [
-						"invalid_credentials",
-						"account_disabled",
-						"validation_failed",
-						"bad_json",
-						"unsupported_media_type",
-						"body_too_large",
-						"busy",
-						"store_full",
-					],
+					errors: ["invalid_credentials", "account_disabled", "busy", ...BODY_ERRORS],
 				}),
 			},
 		)
@@ -124,17 +105,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					body: { refreshToken: "q3hX…" },
 					optionalBody: true,
 					answers: { 200: { description: "Fresh tokens", schema: "Grant", example: EXAMPLE_GRANT } },
-					errors: [
-						"unauthenticated",
-						"invalid_token",
-						"invalid_refresh_token",
-						"account_disabled",
-						"validation_failed",
-						"bad_json",
-						"unsupported_media_type",
-						"body_too_large",
-						"store_full",
-					],
+					errors: ["unauthenticated", "invalid_token", "invalid_refresh_token", "account_disabled", ...BODY_ERRORS],
 				}),
 			},
 		)
@@ -154,7 +125,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					summary: "Sign out",
 					description: "Always 204. This login's access and refresh tokens are refused from then on.",
 					answers: { 204: { description: "Signed out" } },
-					errors: ["bad_json", "unsupported_media_type", "body_too_large", "store_full"],
+					errors: BODY_ERRORS,
 				}),
 			},
 		)
@@ -179,18 +150,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 							example: { ...EXAMPLE_GRANT, user: { ...EXAMPLE_USER, is_admin: true } },
 						},
 					},
-					errors: [
-						"invalid_setup_token",
-						"setup_done",
-						"email_taken",
-						"weak_password",
-						"validation_failed",
-						"bad_json",
-						"unsupported_media_type",
-						"body_too_large",
-						"busy",
-						"store_full",
-					],
+					errors: ["invalid_setup_token", "setup_done", "email_taken", "weak_password", "busy", ...BODY_ERRORS],
 				}),
 			},
 		)
@@ -218,7 +178,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 							example: { detail: "If there is such an account, its administrator can pass on a reset link." },
 						},
 					},
-					errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"],
+					errors: BODY_ERRORS,
 				}),
 			},
 		)
@@ -237,16 +197,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					summary: "Set a new password with a reset token",
 					body: { token: "k9f…", newPassword: "correct horse battery" },
 					answers: { 204: { description: "The password is set; every login of this person has ended" } },
-					errors: [
-						"invalid_reset_token",
-						"weak_password",
-						"validation_failed",
-						"bad_json",
-						"unsupported_media_type",
-						"body_too_large",
-						"busy",
-						"store_full",
-					],
+					errors: ["invalid_reset_token", "weak_password", "busy", ...BODY_ERRORS],
 				}),
 			},
 		);
@@ -272,16 +223,7 @@ export function passwordRoutes({ auth, limiter }: { auth: AuthService; limiter: 
 				summary: "Change one's password",
 				body: { currentPassword: "old", newPassword: "correct horse battery" },
 				answers: { 204: { description: "Changed; every other login of this person has ended" } },
-				errors: [
-					"wrong_password",
-					"weak_password",
-					"validation_failed",
-					"bad_json",
-					"unsupported_media_type",
-					"body_too_large",
-					"busy",
-					"store_full",
-				],
+				errors: ["wrong_password", "weak_password", "busy", ...BODY_ERRORS],
 			}),
 		},
 	);

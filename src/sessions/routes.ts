@@ -1,7 +1,7 @@
 // The session routes below /chat/sessions, and the older message routes below /sessions.
 
 import { Elysia } from "elysia";
-import { describe } from "../http/describe.ts";
+import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { principalOf } from "../http/exchange.ts";
 import { messageJson, sessionJson } from "../http/json.ts";
 import * as schema from "./schema.ts";
@@ -31,7 +31,6 @@ const EXAMPLE_MESSAGE = {
 	created_at: "2026-11-23T10:46:03.228Z",
 	status: "sent",
 };
-const BODY_ERRORS = ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"] as const;
 const ID_ERRORS = ["invalid_id", "session_not_found"] as const;
 
 const userIdOf = (request: Request) => principalOf(request).user.id;

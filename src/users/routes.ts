@@ -2,7 +2,7 @@
 
 import { Elysia } from "elysia";
 import type { User } from "../domain/user.ts";
-import { describe } from "../http/describe.ts";
+import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { principalOf } from "../http/exchange.ts";
 import { userJson } from "../http/json.ts";
 import * as schema from "./schema.ts";
@@ -49,7 +49,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 			summary: "Change one's profile",
 			body: { name: "Carol", avatar_url: "https://example.com/carol.png" },
 			answers: { 200: { description: "The profile now", schema: "User", example: EXAMPLE } },
-			errors: ["validation_failed", "bad_json", "unsupported_media_type", "body_too_large", "store_full"],
+			errors: BODY_ERRORS,
 		}),
 	};
 	return new Elysia({ prefix: "/users" })
@@ -100,16 +100,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 					summary: "Make an account for somebody",
 					body: { email: "dave@example.com", password: "correct horse battery", name: "Dave" },
 					answers: { 201: { description: "The account", schema: "User", example: EXAMPLE } },
-					errors: [
-						"email_taken",
-						"weak_password",
-						"validation_failed",
-						"bad_json",
-						"unsupported_media_type",
-						"body_too_large",
-						"busy",
-						"store_full",
-					],
+					errors: ["email_taken", "weak_password", "busy", ...BODY_ERRORS],
 				}),
 			},
 		)
