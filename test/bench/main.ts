@@ -1,18 +1,19 @@
-// `bun run bench [startup|api|relay]`: figures beside a baseline that was measured in the same run. It never judges by time: it exits 0
-// unless it could not measure. Run it with --help for its options.
+// `bun run bench [startup|api|relay|fairness]`: figures beside a baseline that was measured in the same run. It never judges by time: it
+// exits 0 unless it could not measure. Run it with --help for its options.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { findProgram } from "../support/tools.ts";
 import { apiText, measureApi } from "./api.ts";
 import { type Contestant, direct, nginx, pocketllm } from "./contestants.ts";
+import { fairnessText, measureFairness } from "./fairness.ts";
 import { describeMachine } from "./machine.ts";
 import { type Level, measureRelays, streamsAtOnce } from "./relay.ts";
 import { relayText, summarize } from "./relay-tables.ts";
 import { newDataFolder, programWords, signUp, startServer } from "./server.ts";
 import { measureStartup, startupText } from "./startup.ts";
 
-const HELP = `bun run bench [startup|api|relay] [options]      all three when none is named
+const HELP = `bun run bench [startup|api|relay|fairness] [options]      all four when none is named
 
   --quick              fewer rounds; relay: 100 and 500 streams, 5 s each
   --passes N           interleaved passes of relay and api, of which the medians are shown (3)
@@ -24,7 +25,7 @@ const HELP = `bun run bench [startup|api|relay] [options]      all three when no
   --beside WORDS       relay: a second program in the same passes, such as an older build
   --json FILE          writes everything that was measured`;
 
-const BENCHES = ["startup", "api", "relay"] as const;
+const BENCHES = ["startup", "api", "relay", "fairness"] as const;
 const MAX_PEOPLE = 50;
 const STREAMS_OF_A_PERSON = 20;
 
@@ -77,6 +78,10 @@ async function run(
 	if (bench === "api") {
 		const data = await measureApi({ program, passes: options.passes, measureMs: options.quick ? 1500 : 4000, say });
 		return { data, text: apiText(data) };
+	}
+	if (bench === "fairness") {
+		const data = measureFairness();
+		return { data, text: fairnessText(data) };
 	}
 	const { levels, passes } = options;
 	const measured = await measureRelays({
