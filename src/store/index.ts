@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Store } from "../ports/store.ts";
+import type { MongoStoreOptions } from "./mongo/open.ts";
 import type { SqliteStoreOptions } from "./sqlite/open.ts";
 
 /** The database file. */
@@ -18,4 +19,10 @@ export function keyFilePath(dataDir: string): string {
 export async function openStore(dataDir: string, options: Omit<SqliteStoreOptions, "path">): Promise<Store> {
 	const { createSqliteStore } = await import("./sqlite/open.ts");
 	return createSqliteStore({ path: databasePath(dataDir), ...options });
+}
+
+/** Opens the store in a MongoDB database. Codes as `createMongoStore`. */
+export async function openMongoStore(options: MongoStoreOptions): Promise<Store> {
+	const { createMongoStore } = await import("./mongo/open.ts");
+	return createMongoStore(options);
 }

@@ -22,7 +22,11 @@ export type UserDocument = {
 	first_admin?: true;
 	/** Changes whenever somebody relies on this person's being an administrator (administrators.ts). */
 	admin_token?: ObjectId | null;
+	ending_logins?: EndingLogins | null;
 };
+
+/** Every login of this person but one has ended at that time, whatever the login itself says (ending-logins.ts). */
+export type EndingLogins = { id: ObjectId; at: Date; except: ObjectId | null };
 
 /** What is being done to a session's messages; whoever writes it there is alone with them until it is gone (lease.ts). */
 export type Lease = {

@@ -20,6 +20,8 @@ export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "remo
 		{ key: { is_admin: 1 } },
 		{ key: { created_at: 1 } },
 		{ key: { first_admin: 1 }, unique: true, sparse: true },
+		// What a crash left (repair.ts).
+		{ key: { "ending_logins.id": 1 }, sparse: true },
 	],
 	sessions: [
 		{ key: { user_id: 1, created_at: -1 } },

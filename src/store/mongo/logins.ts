@@ -2,16 +2,23 @@
 // collection beside it says of every token, spent or not, whose it is. Only hashes of tokens come here.
 
 import type { ObjectId } from "mongodb";
+import { fail } from "../../domain/errors.ts";
+import type { Login } from "../../domain/login.ts";
 import type { LoginStore, RefreshOutcome, RefreshRotation } from "../../ports/store.ts";
 import { type Access, insertOnce, LONG_STEP_MS } from "./access.ts";
 import { loginFromDocument, loginToDocument, toObjectId, userFromDocument } from "./conversion.ts";
 import type { LoginDocument } from "./documents.ts";
+import { asMarked, type LoginsEnder } from "./ending-logins.ts";
 
-type LoginOperations = Omit<LoginStore, "createResetToken" | "resetPassword">;
+type LoginOperations = Omit<LoginStore, "createResetToken" | "resetPassword" | "replacePasswordHash" | "changePassword">;
 
 const PURGED_AT_ONCE = 500;
 
-export function createLoginOperations({ operate, step, logins, refreshTokens, resetTokens, users }: Access): LoginOperations {
+type LoginDeps = { readonly access: Access; readonly ender: LoginsEnder };
+
+export function createLoginOperations({ access, ender }: LoginDeps): LoginOperations {
+	const { operate, step, logins, refreshTokens, resetTokens, users } = access;
+
 	/** Twenty at once may note the same one: whose a token is never changes. */
 	const noteOwner = (hash: string, loginId: ObjectId): Promise<void> =>
 		insertOnce(step, {
@@ -22,7 +29,40 @@ export function createLoginOperations({ operate, step, logins, refreshTokens, re
 
 	async function findByHash(hash: string): Promise<LoginDocument | null> {
 		const token = await step(() => refreshTokens.findOne({ _id: hash }));
-		return token === null ? null : step(() => logins.findOne({ _id: token.login_id }));
+		const login = token === null ? null : await step(() => logins.findOne({ _id: token.login_id }));
+		if (login === null) return null;
+		const user = await step(() => users.findOne({ _id: login.user_id }, { projection: { ending_logins: 1 } }));
+		return user !== null && (await ender.finish(user)) ? asMarked(login, user) : login;
+	}
+
+	const remove = (_id: ObjectId): Promise<unknown> => step(() => logins.deleteOne({ _id }));
+
+	/**
+	 * Without transactions the other way round: the login is stored, and taken back unless the account is then still as it was verified. A
+	 * new password is set before the logins are ended, so a login that sees the former one is there to be ended. Its refresh token comes
+	 * last: a login without one is of no use to anybody, and ends by itself.
+	 */
+	async function create(login: Login, refreshHash: string, verifiedHash: string): Promise<void> {
+		const _id = toObjectId(login.id);
+		await insertOnce(step, {
+			insert: () => logins.insertOne(loginToDocument(login, refreshHash)),
+			isThere: () => Promise.resolve(true),
+			onDuplicate: () => {
+				throw new Error("a login's id was used twice");
+			},
+		});
+		const user = await step(() => users.findOne({ _id: toObjectId(login.userId) }));
+		if (user === null || user.password_hash !== verifiedHash || user.disabled === true) {
+			await remove(_id);
+			return fail("invalid_credentials");
+		}
+		if (user.ending_logins) {
+			// Left by a crash: ends the former ones before this one counts.
+			await remove(_id);
+			await ender.finish(user);
+			return create(login, refreshHash, verifiedHash);
+		}
+		await noteOwner(refreshHash, _id);
 	}
 
 	const revoke = (_id: ObjectId, now: number): Promise<unknown> =>
@@ -56,24 +96,15 @@ export function createLoginOperations({ operate, step, logins, refreshTokens, re
 	}
 
 	return {
-		/** The login first: without its token it is of no use to anybody and ends by itself, a token without its login would stay. */
-		createLogin: (login, refreshHash) =>
-			operate(async () => {
-				await insertOnce(step, {
-					insert: () => logins.insertOne(loginToDocument(login, refreshHash)),
-					isThere: () => Promise.resolve(true),
-					onDuplicate: () => {
-						throw new Error("a login's id was used twice");
-					},
-				});
-				await noteOwner(refreshHash, toObjectId(login.id));
-			}),
+		createLogin: (login, refreshHash, verifiedHash) => operate(() => create(login, refreshHash, verifiedHash)),
 
 		findLogin: (id) =>
 			operate(async () => {
 				const login = await step(() => logins.findOne({ _id: toObjectId(id) }));
 				const user = login === null ? null : await step(() => users.findOne({ _id: login.user_id }));
-				return login === null || user === null ? undefined : { login: loginFromDocument(login), user: userFromDocument(user) };
+				if (login === null || user === null) return undefined;
+				await ender.finish(user);
+				return { login: loginFromDocument(asMarked(login, user)), user: userFromDocument(user) };
 			}),
 
 		findLoginByRefreshHash: (hash) =>

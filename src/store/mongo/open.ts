@@ -1,7 +1,7 @@
 // Opens the MongoDB store: client, version, indexes, then the operations by noun, composed to the port's Store.
 //
 // The server may be a standalone, which knows no transactions, so no operation needs one: each is one document, or begins with a mark that
-// tells what was being done (turns.ts, clearing.ts, reset-tokens.ts) and by which repair.ts ends or undoes it at the next start.
+// tells what was being done (turns.ts, clearing.ts, passwords.ts, ending-logins.ts) and by which repair.ts ends or undoes it at the next start.
 
 import type { MongoClient } from "mongodb";
 import { PocketError } from "../../domain/errors.ts";
@@ -11,14 +11,15 @@ import { createAdministratorOperations } from "./administrators.ts";
 import { createClearing } from "./clearing.ts";
 import { createClient, databaseInUri, hostsOf, type Watch } from "./client.ts";
 import { createDoubts } from "./doubts.ts";
+import { createLoginsEnder } from "./ending-logins.ts";
 import { duplicateIndex, isAway, isRefusedLogin, translate } from "./errors.ts";
 import { ensureIndexes } from "./indexes.ts";
 import { createLoginOperations } from "./logins.ts";
 import { createMessageReads } from "./messages.ts";
 import { createMetrics } from "./metrics.ts";
+import { createPasswordOperations } from "./passwords.ts";
 import { createProgress } from "./progress.ts";
 import { createRepair } from "./repair.ts";
-import { createResetTokens } from "./reset-tokens.ts";
 import { noteSchema, requireKnownSchema } from "./schema.ts";
 import { createSessionState } from "./session-state.ts";
 import { createSessionOperations } from "./sessions.ts";
@@ -106,11 +107,12 @@ function composeStore(client: MongoClient, access: Access): Store {
 	const doubts = createDoubts();
 	const turns = createTurns({ access, state, doubts });
 	const clearing = createClearing({ access, state, turns, doubts });
-	const resetTokens = createResetTokens(access);
-	const logins = createLoginOperations(access);
+	const ender = createLoginsEnder(access);
+	const passwords = createPasswordOperations({ access, ender });
+	const logins = createLoginOperations({ access, ender });
 	const { beginTurn, appendMessage, finishAnswer } = turns;
 	const { clearMessages, deleteSession } = clearing;
-	const { createResetToken, resetPassword } = resetTokens;
+	const { createResetToken, resetPassword, replacePasswordHash, changePassword } = passwords;
 	let closing: Promise<void> | undefined;
 
 	return {
@@ -122,7 +124,7 @@ function composeStore(client: MongoClient, access: Access): Store {
 		...createMessageReads({ access, doubts }),
 		...createProgress(access),
 		...createMetrics(access),
-		...createRepair({ access, state, turns, clearing, resetTokens }),
+		...createRepair({ access, state, turns, clearing, passwords, ender }),
 		beginTurn,
 		appendMessage,
 		finishAnswer,
@@ -130,6 +132,8 @@ function composeStore(client: MongoClient, access: Access): Store {
 		deleteSession,
 		createResetToken,
 		resetPassword,
+		replacePasswordHash,
+		changePassword,
 		async purgeLogins(before) {
 			await logins.purgeLogins(before);
 			await access.operate(() => clearing.sweep(SWEEP_AGE_MS));

@@ -1,12 +1,13 @@
 // What a process that died left half done, found by its marks: answers that are `streaming`, leases and names of messages being added on
-// sessions, notes of deletions, spent reset tokens. Each is found through an index or in a small collection.
+// sessions, marks on people, notes of deletions, spent reset tokens. Each is found through an index or in a small collection.
 
 import { ObjectId } from "mongodb";
 import type { MessageStore } from "../../ports/store.ts";
 import type { Access } from "./access.ts";
 import type { Clearing } from "./clearing.ts";
 import type { MessageDocument, SessionDocument } from "./documents.ts";
-import type { ResetTokens } from "./reset-tokens.ts";
+import type { LoginsEnder } from "./ending-logins.ts";
+import type { Passwords } from "./passwords.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Turns } from "./turns.ts";
 
@@ -15,15 +16,16 @@ type RepairDeps = {
 	readonly state: SessionState;
 	readonly turns: Turns;
 	readonly clearing: Clearing;
-	readonly resetTokens: ResetTokens;
+	readonly passwords: Passwords;
+	readonly ender: LoginsEnder;
 };
 
 const AT_ONCE = 50;
 /** Every id comes after it; an emptied list is not found by it. */
 const FIRST_ID = new ObjectId("0".repeat(24));
 
-export function createRepair({ access, state, turns, clearing, resetTokens }: RepairDeps): Pick<MessageStore, "repairInterrupted"> {
-	const { operate, step, sessions, messages } = access;
+export function createRepair({ access, state, turns, clearing, passwords, ender }: RepairDeps): Pick<MessageStore, "repairInterrupted"> {
+	const { operate, step, users, sessions, messages } = access;
 
 	/** Runs `repair` for everything that `find` gives, until it gives nothing new. */
 	async function repairAll<T extends { readonly _id: ObjectId }>(
@@ -88,7 +90,15 @@ export function createRepair({ access, state, turns, clearing, resetTokens }: Re
 					settleAppends,
 				);
 				await clearing.sweep(0);
-				await resetTokens.repair();
+				await repairAll(
+					() =>
+						users
+							.find({ "ending_logins.id": { $exists: true } })
+							.limit(AT_ONCE)
+							.toArray(),
+					ender.finish,
+				);
+				await passwords.repairResets();
 				return interrupted;
 			}),
 	};

@@ -1,0 +1,26 @@
+// The MongoDB driver runs the store's suite, against the server that test/support/mongo.ts finds; each test has a database of its own.
+
+import { afterAll, beforeAll } from "bun:test";
+import { type StoreUnderTest, storeContract } from "../contracts/store.ts";
+import { freshDatabase, type MongoForTests, startForTests } from "./mongo-server.ts";
+
+let mongo: MongoForTests;
+beforeAll(async () => {
+	mongo = await startForTests();
+}, 300_000);
+afterAll(() => mongo.stop());
+
+async function make(): Promise<StoreUnderTest> {
+	const database = freshDatabase(mongo);
+	const store = await database.open();
+	return {
+		store,
+		another: () => database.open(),
+		async end() {
+			await store.close();
+			await database.drop();
+		},
+	};
+}
+
+storeContract("MongoDB", make);
