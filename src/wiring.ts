@@ -66,11 +66,12 @@ export type SchemaReport = {
 	readonly pending: readonly { readonly version: number; readonly name: string }[];
 };
 
-/** Which version the store has, and what `migrate` would do. Codes: `store_damaged`, `not_permitted`, `store_unavailable`. */
+/** Which version the store has, and what `migrate` would do. Codes: `store_too_new`, `store_damaged`, `not_permitted`, `store_unavailable`. */
 export async function schemaStatus(config: Config): Promise<SchemaReport> {
-	const { schemaStatus: read } = await import("./store/sqlite/migrations.ts");
+	const { requireUsable, schemaStatus: read } = await import("./store/sqlite/migrations.ts");
 	const location = databasePath(config.dataDir);
 	const status = read(location);
+	if (status.state !== "older") requireUsable(status, location);
 	return {
 		kind: "sqlite",
 		location,
@@ -88,10 +89,11 @@ export async function migrateStore(
 	config: Config,
 	options: { readonly dryRun: boolean; readonly onStep: (line: string) => void },
 ): Promise<{ from: number; to: number; backup: string | null }> {
-	const { migrate, schemaStatus: read } = await import("./store/sqlite/migrations.ts");
+	const { migrate, requireUsable, schemaStatus: read } = await import("./store/sqlite/migrations.ts");
 	const { lockDataFolder } = await import("./store/sqlite/lock.ts");
 	const path = databasePath(config.dataDir);
 	const before = read(path);
+	if (before.state !== "older") requireUsable(before, path);
 	if (options.dryRun) {
 		for (const step of before.pending) options.onStep(`would run ${step.version}: ${step.name}`);
 		return { from: before.found, to: before.current, backup: null };

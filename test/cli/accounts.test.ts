@@ -194,7 +194,7 @@ describe("migrate", () => {
 	});
 });
 
-describe("serve and create-admin refuse", () => {
+describe("serve, create-admin and migrate refuse", () => {
 	test("a database that a newer program wrote, and leave it as it is", async () => {
 		const { dataDir, env } = place();
 		await run(["migrate"], { env });
@@ -205,6 +205,10 @@ describe("serve and create-admin refuse", () => {
 		for (const args of [
 			["serve", "--port", "0"],
 			["create-admin", "--email", "a@b.c", "--generate-password"],
+			["migrate"],
+			["migrate", "--status"],
+			["migrate", "--status", "--json"],
+			["migrate", "--dry-run"],
 		]) {
 			const { status, stderr, stdout } = await run(args, { env });
 			expect(stderr.trimEnd().split("\n")).toHaveLength(1);
@@ -213,7 +217,7 @@ describe("serve and create-admin refuse", () => {
 			expect(stdout).toBe("");
 			expect(status).toBe(1);
 		}
-	});
+	}, 30_000);
 
 	test("a second server on the same data folder names the process that holds it: status 5", async () => {
 		const { env } = place();
