@@ -43,8 +43,10 @@ export function requireAnswers(options: InitOptions): void {
 	const hasPassword = hasPasswordFlag(options);
 	const namesAdmin = options.email !== undefined || options.name !== undefined || hasPassword;
 	if (options.admin === false && namesAdmin) wrong("--no-admin cannot be used with --email, --name or a password.");
+	if (options.upstreamsFile === "") wrong("--upstreams-file must name a file.");
 	if (options.upstream !== undefined && options.upstreamsFile !== undefined) wrong("Give only one of --upstream and --upstreams-file.");
 	for (const entry of options.upstream || []) {
+		if (entriesOf(entry).length === 0) wrong("--upstream must name a model server; --no-upstream says that there is none.");
 		if (/\/\/[^/@]*@/.test(entry)) {
 			wrong("--upstream must not hold a key, which everybody on this machine could read; write the entry to a file for --upstreams-file.");
 		}
@@ -191,7 +193,7 @@ async function askHost(current: string): Promise<string> {
 		...question,
 		message: "Which address?",
 		initial: current,
-		validate: (text) => (/^[^\s/]+$/.test(text.trim()) ? undefined : "An address of this machine, such as 192.168.1.10."),
+		validate: (text) => problemOf("host", "The address", text),
 	});
 	return host.trim();
 }
@@ -202,17 +204,20 @@ async function askPort(current: number): Promise<string> {
 		what: "the port",
 		flag: "--port",
 		initial: String(current),
-		validate: (text) => {
-			try {
-				OPTIONS.port.type.parse(text.trim());
-				return undefined;
-			} catch (error) {
-				if (!(error instanceof SettingProblem)) throw error;
-				return `The port ${error.message}.`;
-			}
-		},
+		validate: (text) => problemOf("port", "The port", text),
 	});
 	return port.trim();
+}
+
+/** What the table of settings says of an answer, as a sentence. */
+function problemOf(key: "host" | "port", what: string, text: string): string | undefined {
+	try {
+		OPTIONS[key].type.parse(text.trim());
+		return undefined;
+	} catch (error) {
+		if (!(error instanceof SettingProblem)) throw error;
+		return `${what} ${error.message}.`;
+	}
 }
 
 function wrong(sentence: string): never {

@@ -27,6 +27,7 @@ export function hasPasswordFlag(options: PasswordOptions): boolean {
 	const given = [options.passwordStdin === true, options.passwordFile !== undefined, options.generatePassword === true];
 	const count = given.filter(Boolean).length;
 	if (count > 1) throw new PocketError("wrong_use", { sentence: `Give only one of ${PASSWORD_FLAGS}.` });
+	if (options.passwordFile === "") throw new PocketError("wrong_use", { sentence: "--password-file must name a file, and names nothing." });
 	return count === 1;
 }
 

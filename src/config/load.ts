@@ -42,8 +42,10 @@ export const OPTION_KEYS: readonly OptionKey[] = Object.keys(OPTIONS).filter((ke
 export function loadConfig(sources: ConfigSources): LoadedConfig {
 	const problems: string[] = [];
 	const dataDir = findDataDir(sources, problems);
+	if (sources.configFile === "") problems.push("--config must name a file, and names nothing.");
 	const configFile = sources.configFile === undefined ? join(dataDir, "pocketllm.env") : resolve(sources.configFile);
-	const file = readConfigFile(configFile, sources.configFile !== undefined, problems);
+	const file =
+		sources.configFile === "" ? new Map<string, string>() : readConfigFile(configFile, sources.configFile !== undefined, problems);
 	const values: Partial<Record<OptionKey, unknown>> = {};
 	const origins: Partial<Record<OptionKey, Origin>> = {};
 	for (const key of OPTION_KEYS) {
@@ -113,7 +115,7 @@ function findDataDir(sources: ConfigSources, problems: string[]): string {
 	const { environment } = sources;
 	const chosen = sources.flags.dataDir ?? (environment[OPTIONS.dataDir.name] || undefined);
 	if (chosen !== undefined) {
-		if (chosen === "" || chosen.includes("\0")) problems.push("POCKETLLM_DATA_DIR must be a path.");
+		if (chosen === "" || chosen.includes("\0")) problems.push("POCKETLLM_DATA_DIR (--data-dir) must be a path, and not empty.");
 		return resolve(chosen);
 	}
 	const state = environment.STATE_DIRECTORY?.split(":")[0];

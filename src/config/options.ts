@@ -54,9 +54,11 @@ const signingKey: ValueType<string> = {
 	form: "text of at least 32 bytes",
 	parse: (key) => {
 		const lower = key.toLowerCase();
-		const isPlaceholder = PLACEHOLDERS.some((word) => lower.startsWith(word)) || new Set(key).size < 8;
-		if (isPlaceholder) throw new SettingProblem(`is a placeholder that anybody can guess; ${MEND}`);
-		if (Buffer.byteLength(key) < 32) throw new SettingProblem(`must have at least 32 bytes; ${MEND}`);
+		const isShort = Buffer.byteLength(key) < 32;
+		if (PLACEHOLDERS.some((word) => lower.startsWith(word)) || (!isShort && new Set(key).size < 8)) {
+			throw new SettingProblem(`is a placeholder that anybody can guess, where a key of at least 32 random bytes belongs; ${MEND}`);
+		}
+		if (isShort) throw new SettingProblem(`must have at least 32 bytes; ${MEND}`);
 		return key;
 	},
 };
@@ -84,7 +86,7 @@ const signupMode: ValueType<"open" | "closed"> = {
 export const OPTIONS = {
 	host: option({
 		name: "HOST",
-		type: value.text,
+		type: value.host,
 		standard: "127.0.0.1",
 		group: "Listening",
 		help: "The address to listen on; `0.0.0.0` for every network of this machine.",
@@ -141,21 +143,21 @@ export const OPTIONS = {
 	}),
 	accessTokenTtl: option({
 		name: "ACCESS_TOKEN_TTL",
-		type: value.duration,
+		type: value.durationFrom(1000),
 		standard: "1h",
 		group: "People",
 		help: "How long an access token is good.",
 	}),
 	refreshTokenTtl: option({
 		name: "REFRESH_TOKEN_TTL",
-		type: value.duration,
+		type: value.durationFrom(1000),
 		standard: "30d",
 		group: "People",
 		help: "How long a login lasts in all.",
 	}),
 	refreshIdleTtl: option({
 		name: "REFRESH_IDLE_TTL",
-		type: value.duration,
+		type: value.durationFrom(1000),
 		standard: "7d",
 		group: "People",
 		help: "A login that is not refreshed for this long ends.",
@@ -270,21 +272,21 @@ export const OPTIONS = {
 
 	firstTokenTimeout: option({
 		name: "FIRST_TOKEN_TIMEOUT",
-		type: value.duration,
+		type: value.durationFrom(100),
 		standard: "120s",
 		group: "Answers",
 		help: "From asking the model server to its first token.",
 	}),
 	streamIdleTimeout: option({
 		name: "STREAM_IDLE_TIMEOUT",
-		type: value.duration,
+		type: value.durationFrom(100),
 		standard: "60s",
 		group: "Answers",
 		help: "Between two tokens.",
 	}),
 	generationTimeout: option({
 		name: "GENERATION_TIMEOUT",
-		type: value.duration,
+		type: value.durationFrom(100),
 		standard: "30m",
 		group: "Answers",
 		help: "For one answer in all.",
@@ -305,7 +307,7 @@ export const OPTIONS = {
 	}),
 	heartbeatInterval: option({
 		name: "HEARTBEAT_INTERVAL",
-		type: value.duration,
+		type: value.durationFrom(100),
 		standard: "10s",
 		group: "Answers",
 		help: "A quiet stream says that it lives this often.",

@@ -1,6 +1,7 @@
 // How the text of a setting becomes a value: one parser per type. A parser throws a SettingProblem whose sentence says what is
 // expected; it never repeats the value, which may be a secret.
 
+import { isIPv6 } from "node:net";
 import type { RateLimit } from "../ports/limiter.ts";
 
 export type { RateLimit } from "../ports/limiter.ts";
@@ -36,6 +37,19 @@ export function integer(min: number, max: number): ValueType<number> {
 	};
 }
 
+/** What a socket can listen on: a name, an IPv4 or an IPv6 address (in brackets or not). Whether it is one of this machine shows then. */
+export const host: ValueType<string> = {
+	form: "text",
+	parse: (value) => {
+		const isName = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/.test(value);
+		const bare = value.replace(/^\[(.*)\]$/, "$1");
+		if (!isName && !(bare.includes(":") && isIPv6(bare))) {
+			throw new SettingProblem("must be an address or a name of this machine, such as 127.0.0.1, 0.0.0.0 or localhost");
+		}
+		return value;
+	},
+};
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, "": 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Milliseconds, from a number of seconds or a number with `ms`, `s`, `m`, `h`, `d`. At most 10 years. */
@@ -51,6 +65,19 @@ export const duration: ValueType<number> = {
 		return milliseconds;
 	},
 };
+
+/** A duration that cannot be nothing: at least so many milliseconds. */
+export function durationFrom(minimum: number): ValueType<number> {
+	return {
+		form: "duration",
+		parse: (value) => {
+			const milliseconds = duration.parse(value);
+			const least = minimum % 1000 === 0 ? `${minimum / 1000}s` : `${minimum}ms`;
+			if (milliseconds < minimum) throw new SettingProblem(`must be at least ${least}`);
+			return milliseconds;
+		},
+	};
+}
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 };
 

@@ -101,6 +101,8 @@ test("all problems are told at once, each with its setting and a remedy, none wi
 describe("a setting that cannot be honoured refuses to start with status 3", () => {
 	const cases: readonly (readonly [string, Record<string, string>, RegExp])[] = [
 		["a short key", { JWT_SECRET: "k9!x2Lq0PzA7" }, /JWT_SECRET .* at least 32 bytes/],
+		["a key of three letters", { JWT_SECRET: "Xy7" }, /JWT_SECRET .* must have at least 32 bytes; make one with/],
+		["a key that stands in examples", { JWT_SECRET: "your-super-secret-key-change-in-production" }, /JWT_SECRET .* placeholder/],
 		["a key of one letter", { JWT_SECRET: "a".repeat(64) }, /JWT_SECRET .* placeholder/],
 		["a key and its file", { JWT_SECRET: KEY, JWT_SECRET_FILE: "/x" }, /JWT_SECRET and JWT_SECRET_FILE are both set/],
 		[
@@ -113,6 +115,15 @@ describe("a setting that cannot be honoured refuses to start with status 3", () 
 		["invitations", { SIGNUP_MODE: "invite" }, /SIGNUP_MODE .* cannot be invite in this version; use open or closed/],
 		["a model server of an unknown kind", { UPSTREAMS: "grpc+http://h" }, /UPSTREAMS .* must list model servers/],
 		["a model server that is no web address", { MODEL_MANAGEMENT_URL: "file:///etc/passwd" }, /MODEL_MANAGEMENT_URL/],
+		...["FIRST_TOKEN_TIMEOUT", "STREAM_IDLE_TIMEOUT", "GENERATION_TIMEOUT", "HEARTBEAT_INTERVAL"].map(
+			(name) => [`${name} of nothing`, { [name]: "0" }, new RegExp(`${name} .* must be at least 100ms`)] as const,
+		),
+		...["ACCESS_TOKEN_TTL", "REFRESH_TOKEN_TTL", "REFRESH_IDLE_TTL"].map(
+			(name) => [`${name} of nothing`, { [name]: "0m" }, new RegExp(`${name} .* must be at least 1s`)] as const,
+		),
+		["a host of blanks", { HOST: " " }, /HOST \(in the environment\) must be an address or a name of this machine/],
+		["a URL for a host", { HOST: "http://localhost" }, /HOST .* must be an address or a name of this machine/],
+		["a host with its port", { HOST: "127.0.0.1:9000" }, /HOST .* must be an address or a name of this machine/],
 		["no HOME and no data folder", { HOME: "" }, /POCKETLLM_DATA_DIR must be set, because there is no HOME/],
 	];
 	for (const [what, env, sentence] of cases) {
@@ -124,6 +135,37 @@ describe("a setting that cannot be honoured refuses to start with status 3", () 
 			expect(status).toBe(3);
 		});
 	}
+});
+
+describe("a flag that says nothing is a wrong setting, not a default: status 3", () => {
+	const cases: readonly (readonly [readonly string[], RegExp])[] = [
+		[["serve", "--host", ""], /^pocketllm: HOST \(on the command line\) must be an address or a name of this machine/],
+		[["serve", "--host="], /^pocketllm: HOST \(on the command line\) must be an address/],
+		[["serve", "--host", "no host"], /^pocketllm: HOST \(on the command line\) must be an address/],
+		[["serve", "--port", ""], /^pocketllm: PORT \(on the command line\) must be a whole number/],
+		[["serve", "--data-dir", ""], /^pocketllm: POCKETLLM_DATA_DIR \(--data-dir\) must be a path, and not empty/],
+		[["serve", "--config", ""], /^pocketllm: --config must name a file/],
+		[["init", "--yes", "--host", ""], /^pocketllm: HOST \(on the command line\) must be an address/],
+		[["init", "--yes", "--signup", ""], /^pocketllm: SIGNUP_MODE \(on the command line\) must be one of/],
+	];
+	for (const [args, sentence] of cases) {
+		test(args.map((arg) => arg || "''").join(" "), async () => {
+			const { status, stderr } = await run(args, { env: { UPSTREAMS: "ollama+http://127.0.0.1:9" } });
+			expect(stderr.trimEnd()).toMatch(sentence);
+			expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+			expect(status).toBe(3);
+		}, 30_000);
+	}
+
+	test("every form of an address is one", async () => {
+		for (const host of ["127.0.0.1", "0.0.0.0", "::", "::1", "[::1]", "localhost", "nas.local", "my_box"])
+			expect((await settings([], { HOST: host }))("HOST")?.value).toBe(host);
+	}, 30_000);
+
+	test("durations that may be nothing may be", async () => {
+		for (const name of ["SHUTDOWN_GRACE", "REFRESH_GRACE", "GENERATION_ORPHAN_TIMEOUT", "GENERATION_YIELD_TIMEOUT"])
+			expect((await settings([], { [name]: "0" }))(name)?.value).toBe("0s");
+	}, 30_000);
 });
 
 describe("a config file that is not whole refuses to start with status 3, and names the line", () => {

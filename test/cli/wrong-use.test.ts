@@ -29,6 +29,9 @@ describe("a wrong command line is refused with one line and status 2", () => {
 			["init", "--yes", "--upstream", `openai+http://:${SECRET}@gpu/v1`],
 			/must not hold a key.*--upstreams-file/,
 		],
+		["a model server that is none", ["init", "--yes", "--upstream", ""], /--upstream must name a model server; --no-upstream/],
+		["a file of model servers that is none", ["init", "--yes", "--upstreams-file", ""], /--upstreams-file must name a file/],
+		["a password file that is none", ["create-admin", "--email", "a@b.c", "--password-file", ""], /--password-file must name a file/],
 		["an administrator wanted and not wanted", ["init", "--yes", "--no-admin", "--email", "a@b.c"], /--no-admin cannot be used/],
 		[
 			"an administrator without a password",
