@@ -1,7 +1,7 @@
 // The question of `init` about model servers: which are there, which models they offer, and which of them to keep. An entry is text as it
 // stands in UPSTREAMS; it may hold a key, and is only ever shown through `describeUpstream`.
 
-import { describeUpstream, parseUpstream, type UpstreamSetting } from "../src/config/upstreams.ts";
+import { describeUpstream, entryProblem, parseUpstream, type UpstreamSetting } from "../src/config/upstreams.ts";
 import { SettingProblem } from "../src/config/values.ts";
 import { PocketError } from "../src/domain/errors.ts";
 import { inspectUpstream, probeLocalUpstreams } from "../src/wiring.ts";
@@ -19,7 +19,8 @@ async function look(setting: UpstreamSetting): Promise<{ readonly answers: boole
 		const more = models.length > names.length ? ` and ${models.length - names.length} more` : "";
 		return { answers: true, words: `${models.length === 1 ? "1 model" : `${models.length} models`}: ${names.join(", ")}${more}` };
 	} catch (error) {
-		return { answers: false, words: error instanceof PocketError ? error.message : "It cannot be reached." };
+		const problem = entryProblem(setting, error);
+		return { answers: false, words: problem ?? (error instanceof PocketError ? error.message : "It cannot be reached.") };
 	}
 }
 
@@ -55,8 +56,9 @@ export async function askModelServers(present: readonly string[], say: (line: st
 		})
 	) {
 		const entry = await askEntry();
-		const { answers, words } = await look(parseUpstream(entry));
-		say(words);
+		const setting = parseUpstream(entry);
+		const { answers, words } = await look(setting);
+		say(`${describeUpstream(setting)} — ${words}`);
 		const keep = answers || (await askYesNo({ message: "Keep it anyway?", what: "the model servers", flag: FLAGS, initial: false }));
 		if (keep && !entries.includes(entry)) entries.push(entry);
 	}
@@ -96,14 +98,19 @@ async function askEntry(): Promise<string> {
 		what: "the model servers",
 		flag: FLAGS,
 		placeholder: kind === "ollama" ? "http://localhost:11434" : kind === "openai" ? "http://localhost:8080/v1" : "http://host:8000/api/v1",
-		validate: (text) => problemOf(`${kind}+${text.trim()}`),
+		validate: (text) => problemOf(entryFor(kind, text)),
 	});
+	const setting = parseUpstream(entryFor(kind, url));
 	const key =
-		kind === "openai"
+		setting.kind === "openai" && setting.key === undefined
 			? await askSecret({ message: "Its API key (Enter: none)", what: "the key", flag: "UPSTREAMS in the config file" })
 			: "";
-	const setting = parseUpstream(`${kind}+${url.trim()}`);
 	return entryOf(key === "" ? setting : { ...setting, key });
+}
+
+/** What was typed as an entry: with the kind before it, as in the documentation, or without. A kind that was typed counts. */
+function entryFor(kind: UpstreamSetting["kind"], typed: string): string {
+	return /^[a-z-]+\+https?:/i.test(typed.trim()) ? typed.trim() : `${kind}+${typed.trim()}`;
 }
 
 function problemOf(entry: string): string | undefined {

@@ -8,6 +8,7 @@ import { createTokenMint } from "./auth/tokens.ts";
 import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
+import { describeUpstream, entryProblem, type UpstreamSetting } from "./config/upstreams.ts";
 import { createAddressReader } from "./http/address.ts";
 import { createEntry } from "./http/entry.ts";
 import { watchIdle } from "./idle.ts";
@@ -17,6 +18,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { KeyRing } from "./ports/keys.ts";
 import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
+import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
 import { keyFilePath, openStore } from "./store/index.ts";
 import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
@@ -229,7 +231,12 @@ async function findModelServers(config: Config, demo: boolean, app: App, print: 
 	const configured = [...config.upstreams, ...(config.modelManagementUrl === undefined ? [] : [config.modelManagementUrl])];
 	const found = configured.length > 0 ? [] : await probeLocal();
 	const settings = [...configured, ...found.map(({ label: _label, ...setting }) => setting), ...(demo ? [{ kind: "demo" as const }] : [])];
-	app.models.use(createUpstreams(settings));
+	const reasons = new Map<string, string>();
+	app.models.use(
+		createUpstreams(settings).map((upstream, index) =>
+			explained(upstream, configured[index], (reason) => reasons.set(upstream.name, reason)),
+		),
+	);
 	for (const { label, baseUrl } of found) print(`Found ${label} at ${baseUrl}`);
 	if (demo) print("Demo: a built-in model answers, which says that it is one.");
 	if (settings.length === 0) {
@@ -241,9 +248,23 @@ async function findModelServers(config: Config, demo: boolean, app: App, print: 
 		print(
 			status === "up"
 				? `Models of ${name}: ${models.map((model) => model.id).join(", ") || "none"}`
-				: `Model server ${name} does not answer yet; it is asked again when somebody chats.`,
+				: `Model server ${name} ${reasons.get(name) ?? "does not answer yet; it is asked again when somebody chats."}`,
 		);
 	}
+}
+
+/** The same model server; a look that fails because of its entry says so. */
+function explained(upstream: Upstream, setting: UpstreamSetting | undefined, say: (reason: string) => void): Upstream {
+	if (setting === undefined) return upstream;
+	return {
+		...upstream,
+		inspect: () =>
+			upstream.inspect().catch((error: unknown) => {
+				const reason = entryProblem(setting, error);
+				if (reason !== undefined) say(`(${describeUpstream(setting)}) ${reason}`);
+				throw error;
+			}),
+	};
 }
 
 function isLoopback(host: string): boolean {

@@ -1,5 +1,6 @@
 // The settings UPSTREAMS and MODEL_MANAGEMENT_URL: which model servers there are, as the operator names them.
 
+import { PocketError } from "../domain/errors.ts";
 import type { UpstreamKind } from "../ports/upstream.ts";
 import { list, SettingProblem, type ValueType } from "./values.ts";
 
@@ -64,6 +65,27 @@ export const modelManagement: ValueType<UpstreamSetting> = {
 	form: "URL",
 	parse: (value) => readUrl("model-management", value),
 };
+
+const KIND_NAMES: Readonly<Record<UpstreamSetting["kind"], string>> = {
+	openai: "an OpenAI-compatible server",
+	ollama: "Ollama",
+	"model-management": "a model-management service",
+};
+
+/**
+ * Why a look at a model server failed when the reason is in its entry: something answers there, but not what the entry says, or not
+ * with this key. `undefined` for a server that is away or in trouble. The words follow the entry's name; they hold no URL and no key.
+ */
+export function entryProblem({ kind, baseUrl, key }: UpstreamSetting, error: unknown): string | undefined {
+	if (!(error instanceof PocketError)) return undefined;
+	if (error.code === "upstream_auth")
+		return key === undefined ? "wants a key: write it as ://:KEY@ into its entry" : "does not accept its key";
+	const status = typeof error.cause === "string" ? /^HTTP (\d{3})\b/.exec(error.cause)?.[1] : undefined;
+	const isStranger = error.code === "upstream_protocol" || (error.code === "upstream_error" && status?.startsWith("4") === true);
+	if (!isStranger) return undefined;
+	const hint = kind === "openai" && !baseUrl.endsWith("/v1") ? "an OpenAI base URL ends in /v1; or " : "";
+	return `answers, but not as ${KIND_NAMES[kind]} does${status === undefined ? "" : ` (HTTP ${status})`}: ${hint}is it another kind of server?`;
+}
 
 /** The entry as text again, with its key hidden: for `config` and for messages. */
 export function describeUpstream(setting: UpstreamSetting): string {

@@ -120,6 +120,35 @@ describe("without a terminal", () => {
 		}
 	});
 
+	test("a server that answers, but not as its entry says, is told with what may be wrong, and never with its key", async () => {
+		const server = startModelServer({ models: ["tiny"], key: "s3cr3t" });
+		const open = startModelServer({ models: ["tiny"] });
+		try {
+			const { env } = place();
+			const entries = join(scratch(), "upstreams");
+			const at = (origin: string, key = "") => origin.replace("//", `//${key}`);
+			const lines = [
+				`openai+${open.origin}`,
+				`ollama+${open.baseUrl}`,
+				`openai+${server.baseUrl}`,
+				`openai+${at(server.baseUrl, ":wr0ng@")}`,
+			];
+			writeFileSync(entries, lines.join("\n"));
+			const { stderr, status } = await run(["init", "--yes", "--upstreams-file", entries], { env });
+			expect(stderr).toContain(
+				`openai+${open.origin} — answers, but not as an OpenAI-compatible server does (HTTP 404): an OpenAI base URL ends in /v1; or is it another kind of server?`,
+			);
+			expect(stderr).toContain(`ollama+${open.baseUrl} — answers, but not as Ollama does (HTTP 404): is it another kind of server?`);
+			expect(stderr).toContain(`openai+${server.baseUrl} — wants a key`);
+			expect(stderr).toContain(`openai+${at(server.baseUrl, ":********@")} — does not accept its key`);
+			expect(stderr).not.toMatch(/wr0ng|s3cr3t/);
+			expect(status).toBe(0);
+		} finally {
+			server.stop();
+			open.stop();
+		}
+	});
+
 	test("a key comes from a file of entries, stands in the config file, and is shown nowhere", async () => {
 		const { file, env } = place();
 		const entries = join(scratch(), "upstreams");
@@ -227,6 +256,35 @@ describe("on a terminal", () => {
 			silent.close();
 		}
 	});
+
+	test("the URL of a model server may have its kind before it, as in the documentation", async () => {
+		const server = startModelServer({ models: ["tiny"] });
+		try {
+			const { env } = place();
+			const talk = await converse(["init", "--signup", "open", "--host", "127.0.0.1", "--port", "9000", "--no-admin"], { env });
+			const shown = await talk.showsAny(["◆  Name a model server by its URL?", `◆  ${FOUND}`]);
+			if (shown.includes(FOUND)) {
+				talk.type("\r");
+				await talk.shows("◆  Name another model");
+			}
+			talk.type("y");
+			await talk.shows("◆  What kind of server is it?");
+			talk.type("\x1b[B\r");
+			await talk.shows("◆  Its URL");
+			talk.type(`openai+${server.baseUrl}\r`);
+			await talk.shows("◆  Its API key");
+			talk.type("\r");
+			await talk.shows(`openai+${server.baseUrl} — 1 model: tiny`);
+			await talk.shows("◆  Name another model");
+			talk.type("\r");
+			await talk.shows("Shall it be so?");
+			talk.type("\r");
+			expect(await talk.ended()).toBe(0);
+			expect(await settingIn("UPSTREAMS", env)).toContain(`openai+${server.baseUrl}`);
+		} finally {
+			server.stop();
+		}
+	}, 60_000);
 
 	test("a No at the end leaves everything as it was: status 130", async () => {
 		const { dataDir, file, env } = place();

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { binary, environmentOf, run, scratch } from "../support/binary.ts";
 import { startChild } from "../support/child.ts";
 import { startModelServer } from "../support/model-server.ts";
+import { eventually } from "../support/server.ts";
 
 const addressIn = (output: string): string => /listens on (http:\/\/127\.0\.0\.1:\d+)/.exec(output)?.[1] ?? "";
 
@@ -74,3 +75,30 @@ test("a port that is taken is named, with the remedy: status 5", async () => {
 		other.close();
 	}
 });
+
+test("a wrong entry in UPSTREAMS is named at the start, with what may be wrong and without its key", async () => {
+	const model = startModelServer({ models: ["tiny"] });
+	try {
+		const { host } = new URL(model.origin);
+		const upstreams = `openai+${model.baseUrl}, openai+http://:s3cr3t@${host}, ollama+http://:s3cr3t@${host}?slots=2, ollama+http://127.0.0.1:9`;
+		const server = await start({ UPSTREAMS: upstreams });
+		try {
+			await eventually("every model server is told of", () => server.output().includes("Model server ollama-2"));
+			const output = server.output();
+			expect(output).toContain("Models of openai: tiny");
+			expect(output).toContain(
+				`Model server openai-2 (openai+http://:********@${host}) answers, but not as an OpenAI-compatible server does (HTTP 404): an OpenAI base URL ends in /v1; or is it another kind of server?`,
+			);
+			expect(output).toContain(
+				`Model server ollama (ollama+http://:********@${host}?slots=2) answers, but not as Ollama does (HTTP 404): is it another kind of server?`,
+			);
+			expect(output).toContain("Model server ollama-2 does not answer yet; it is asked again when somebody chats.");
+			expect(output).not.toContain("s3cr3t");
+		} finally {
+			process.kill(server.pid, "SIGTERM");
+			expect(await server.exited).toBe(0);
+		}
+	} finally {
+		model.stop();
+	}
+}, 60_000);
