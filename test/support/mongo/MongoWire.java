@@ -1,6 +1,8 @@
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.util.List;
 
 /** Runs a server of MongoDB's wire protocol on 127.0.0.1 until standard input ends. Arguments: the data file, the port (0: any). */
@@ -18,8 +20,24 @@ public class MongoWire {
 		}
 	};
 
+	/** What is asked for with {j: true} is in the file before the reply; the library alone writes it within a second. So kill -9 loses nothing that was acknowledged. */
+	private static class Journaled extends H2Backend {
+		Journaled(String file) {
+			super(file);
+		}
+
+		@Override
+		public Document handleMessage(MongoMessage message) {
+			Document reply = super.handleMessage(message);
+			if (message.getDocument().get("writeConcern") instanceof Document concern && Boolean.TRUE.equals(concern.get("j"))) {
+				commit();
+			}
+			return reply;
+		}
+	}
+
 	public static void main(String[] arguments) throws Exception {
-		H2Backend backend = new H2Backend(arguments[0]);
+		H2Backend backend = new Journaled(arguments[0]);
 		backend.version(VERSION);
 		MongoServer server = new MongoServer(backend);
 		Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
