@@ -15,6 +15,7 @@ type Stage = { readonly name: string; readonly run: (name: string) => Promise<Ou
 
 /** Suites that need more than Bun, or more than a few seconds; `bunfig.toml` keeps them out of a plain `bun test`. */
 const SLOW = [
+	"test/store/mongo*.test.ts",
 	"test/tools",
 	"test/install",
 	"test/browser",
@@ -48,11 +49,11 @@ const STAGES: readonly Stage[] = [
 	{ name: "bench", run: (name) => bunTest(name, ["test/bench"], 120_000) },
 	{
 		name: "faults",
-		run: (name) => testWith(name, [() => findProgram("strace"), () => findProgram("faketime")], "test/faults", 900_000),
+		run: (name) => testWith(name, [() => findProgram("strace"), () => findProgram("faketime")], ["test/faults"], 900_000),
 	},
-	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], "test/install") },
+	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], ["test/install"]) },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
-	{ name: "mongo", run: (name) => testReal(name, [findMongo]) },
+	{ name: "mongo", run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo"]) },
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
 	{
 		name: "proxies",
@@ -62,11 +63,11 @@ const STAGES: readonly Stage[] = [
 				PROXY_PROGRAMS.map((program) => () => findProgram(program)),
 			),
 	},
-	{ name: "browser", run: (name) => testWith(name, [() => findProgram("chromium")], "test/browser") },
+	{ name: "browser", run: (name) => testWith(name, [() => findProgram("chromium")], ["test/browser"]) },
 	{ name: "llama", run: (name) => testReal(name, [findLlama]) },
 	{
 		name: "journey",
-		run: (name) => testWith(name, [findLlama, () => findProgram("curl"), () => findProgram("git")], "test/journey", 600_000),
+		run: (name) => testWith(name, [findLlama, () => findProgram("curl"), () => findProgram("git")], ["test/journey"], 600_000),
 	},
 ];
 
@@ -100,16 +101,21 @@ async function main(wanted: readonly string[]): Promise<number> {
 
 /** A suite that starts something real and speaks to it. */
 function testReal(name: string, needs: readonly (() => Promise<Found>)[]): Promise<Outcome> {
-	return testWith(name, needs, `test/tools/${name}.test.ts`);
+	return testWith(name, needs, [`test/tools/${name}.test.ts`]);
 }
 
 /** A suite that runs once everything it needs is there. */
-async function testWith(name: string, needs: readonly (() => Promise<Found>)[], path: string, limitMs = 300_000): Promise<Outcome> {
+async function testWith(
+	name: string,
+	needs: readonly (() => Promise<Found>)[],
+	paths: readonly string[],
+	limitMs = 300_000,
+): Promise<Outcome> {
 	for (const find of needs) {
 		const found = await find();
 		if (!found.ok) return lacking(found.reason);
 	}
-	return bunTest(name, [path], limitMs);
+	return bunTest(name, paths, limitMs);
 }
 
 async function checkScripts(): Promise<Outcome> {
@@ -132,7 +138,7 @@ async function check(command: readonly string[]): Promise<Outcome> {
 /** Runs test files and counts them from Bun's JUnit report. No paths: all but the slow ones. */
 async function bunTest(name: string, paths: readonly string[], limitMs: number, atOnce = 1): Promise<Outcome> {
 	const report = join(scratch, `${name.replaceAll(/\W/g, "-")}.xml`);
-	const ignored = paths.length === 0 ? SLOW.map((folder) => `${folder}/**`) : ["test/fixtures/**"];
+	const ignored = paths.length === 0 ? SLOW.map((path) => (path.endsWith(".ts") ? path : `${path}/**`)) : ["test/fixtures/**"];
 	const command = [
 		"bun",
 		"test",
