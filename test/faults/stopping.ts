@@ -1,5 +1,5 @@
 // The program's end, asked for or not: SIGTERM, SIGKILL, and what of an acknowledged message is on the disk. Part of the table "Process,
-// disk, stores". SIGKILL at random moments under load stands in kill.test.ts.
+// disk, stores". SIGKILL at random moments under load stands in kill.suite.ts.
 
 import { expect } from "bun:test";
 import { openWorld } from "../chat/world.ts";
