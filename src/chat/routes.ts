@@ -2,7 +2,7 @@
 
 import { Elysia } from "elysia";
 import type { BegunTurn } from "../generation/engine.ts";
-import { describe } from "../http/describe.ts";
+import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { exchangeOf, principalOf } from "../http/exchange.ts";
 import { countRequest } from "../http/limits.ts";
 import { encodeFrameWithId } from "../http/sse.ts";
@@ -21,11 +21,7 @@ export const TURN_ERRORS = [
 	"no_upstream",
 	"queue_full",
 	"server_shutdown",
-	"store_full",
-	"validation_failed",
-	"bad_json",
-	"unsupported_media_type",
-	"body_too_large",
+	...BODY_ERRORS,
 ] as const;
 const ANSWER_ERRORS = [
 	"upstream_unreachable",
