@@ -1,6 +1,7 @@
 // Joins flag, environment, config file and default, in that order, to one frozen Config; or says every problem at once.
 
 import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { type Config, OPTIONS, type Option, type OptionKey } from "./options.ts";
 import { SettingProblem } from "./values.ts";
@@ -122,7 +123,8 @@ function findDataDir(sources: ConfigSources, problems: string[]): string {
 	if (state !== undefined && isAbsolute(state)) return state;
 	const xdg = environment.XDG_DATA_HOME;
 	if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, "pocketllm");
-	const home = environment.HOME;
+	// A service often runs without HOME: the system's list of users knows its folder. An empty one means that there is none.
+	const home = environment.HOME ?? homedir();
 	if (home !== undefined && isAbsolute(home)) return join(home, ".local", "share", "pocketllm");
 	const windows = environment.LOCALAPPDATA;
 	if (windows !== undefined && windows !== "") return join(windows, "pocketllm");
