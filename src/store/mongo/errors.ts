@@ -96,7 +96,7 @@ function isFull(error: MongoError): boolean {
 }
 
 /** For the log. The message only of errors that never speak of data; a network error names hosts, never the URI. */
-export function describe(error: MongoError): string {
+function describe(error: MongoError): string {
 	const { name, code = "" } = error;
 	const codeName = error instanceof MongoServerError && typeof error.codeName === "string" ? ` ${error.codeName}` : "";
 	const message = error instanceof MongoNetworkError || error instanceof MongoServerSelectionError ? `: ${error.message}` : "";

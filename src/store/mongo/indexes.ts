@@ -83,7 +83,7 @@ function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
 }
 
 /** MongoDB's own naming, so that the replaced gateway's are found by name too. */
-export function indexName({ key }: Index): string {
+function indexName({ key }: Index): string {
 	return Object.entries(key).flat().join("_");
 }
 

@@ -5,7 +5,7 @@ import type { Access } from "./access.ts";
 import { duplicateIndex } from "./errors.ts";
 
 /** Grows when documents change in a way that an older program would spoil. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** Codes: `store_too_new`, with both versions named. */
 export async function requireKnownSchema({ step, state }: Access): Promise<void> {
