@@ -9,13 +9,13 @@ import { type Mongo, startMongo } from "../support/mongo.ts";
 
 export const COLLECTIONS = { users: "users", sessions: "sessions", messages: "messages" };
 
-export type MongoForTests = Pick<Mongo, "url" | "stop"> & { readonly client: MongoClient };
+export type MongoForTests = Pick<Mongo, "url" | "pid" | "port" | "stop"> & { readonly client: MongoClient };
 
 export async function startForTests(): Promise<MongoForTests> {
 	const mongo = await startMongo();
 	const client = new MongoClient(mongo.url);
 	return {
-		url: mongo.url,
+		...mongo,
 		client,
 		async stop() {
 			await client.close();
@@ -24,37 +24,50 @@ export async function startForTests(): Promise<MongoForTests> {
 	};
 }
 
+export type OpenOptions = Pick<MongoStoreOptions, "watch"> & {
+	/** Another port of 127.0.0.1 in the place of the server's, such as a proxy's. */
+	readonly through?: number;
+};
+
 export type FreshDatabase = {
-	readonly name: string;
 	/** The documents themselves. */
 	readonly db: Db;
-	open(options?: Partial<MongoStoreOptions>): Promise<Store>;
+	open(options?: OpenOptions): Promise<Store>;
 	drop(): Promise<void>;
 };
 
 let databases = 0;
 
-/** A database that is not there yet. The server's address is stripped of a database of its own. */
+/** A database that is not there yet. */
 export function freshDatabase({ url, client }: Pick<MongoForTests, "url" | "client">): FreshDatabase {
 	databases += 1;
 	const name = `pocketllm_test_${process.pid}_${databases}`;
 	const db = client.db(name);
 	return {
-		name,
 		db,
-		open: (options = {}) => openMongoStore({ uri: withDatabase(url, name), database: "unused", collections: COLLECTIONS, ...options }),
+		open: ({ through, watch } = {}) =>
+			openMongoStore({
+				uri: addressOf(url, name, through),
+				database: "unused",
+				collections: COLLECTIONS,
+				...(watch !== undefined && { watch }),
+			}),
 		drop: async () => {
 			await db.dropDatabase();
 		},
 	};
 }
 
-/** Another database in the path; who signs in is still looked for where the address says. */
-function withDatabase(url: string, name: string): string {
-	const parts = /^(mongodb(?:\+srv)?:\/\/[^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
+/** Another database in the path, and perhaps another port; who signs in is still looked for where the address says. */
+function addressOf(url: string, name: string, through: number | undefined): string {
+	const parts = /^(mongodb(?:\+srv)?:\/\/)([^/?]*@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
 	if (parts === null) throw new Error("MONGODB_TEST_URI is no MongoDB address");
-	const [, servers, database = "", options = ""] = parts;
-	const isSignedIn = servers?.includes("@") === true && !/\bauthSource=/i.test(options);
-	const query = [options, isSignedIn ? `authSource=${database || "admin"}` : ""].filter((part) => part !== "").join("&");
-	return `${servers}/${name}${query === "" ? "" : `?${query}`}`;
+	const [, scheme, person = "", servers, database = "", options = ""] = parts;
+	const query = new URLSearchParams(options);
+	if (person !== "" && !query.has("authSource")) query.set("authSource", database || "admin");
+	if (through !== undefined) {
+		query.delete("replicaSet");
+		query.set("directConnection", "true");
+	}
+	return `${scheme}${person}${through === undefined ? servers : `127.0.0.1:${through}`}/${name}?${query}`;
 }

@@ -56,9 +56,28 @@ const AWAY_ERRORS = [
 	MongoWriteConcernError,
 ] as const;
 
+/**
+ * The driver wraps whatever happens to a write of several documents, broken connections too (7.9: lib/bulk/common.js); the error itself is
+ * kept as `errorResponse`.
+ */
+function unwrap(error: unknown): unknown {
+	if (!(error instanceof MongoBulkWriteError)) return error;
+	const inner: unknown = error.errorResponse;
+	return inner instanceof MongoError ? inner : error;
+}
+
+/** Done, but not confirmed as durable. */
+function isUnconfirmed(error: MongoError): boolean {
+	return (
+		error instanceof MongoBulkWriteError && [error.writeErrors].flat().length === 0 && error.result.getWriteConcernError() !== undefined
+	);
+}
+
 /** Whether it may work on another try. The one before may have been done or not. */
-export function isAway(error: unknown): boolean {
+export function isAway(thrown: unknown): boolean {
+	const error = unwrap(thrown);
 	if (!(error instanceof MongoError)) return false;
+	if (isUnconfirmed(error)) return true;
 	// Waiting for a free connection has a class that the driver does not export.
 	if (error.name === "MongoWaitQueueTimeoutError") return true;
 	if (AWAY_ERRORS.some((kind) => error instanceof kind)) return true;
@@ -83,7 +102,8 @@ export function isRefusedLogin(error: unknown): boolean {
 }
 
 /** The error to tell: `store_full`, `store_unavailable`, a PocketError as it is, or a defect without the driver's details. */
-export function translate(error: unknown): unknown {
+export function translate(thrown: unknown): unknown {
+	const error = unwrap(thrown);
 	if (!(error instanceof MongoError)) return error;
 	const cause = describe(error);
 	if (isFull(error)) return new PocketError("store_full", { cause });
