@@ -7,30 +7,33 @@ export type IdleWatch = {
 };
 
 export type IdleOptions = {
-	/** Milliseconds after the start, and afterwards, without anything happening. */
-	readonly first: number;
-	readonly later: number;
+	/** Milliseconds without anything happening that count as idle. */
+	readonly quiet: number;
+	/** Milliseconds at least between two calls of `onIdle`, so that a server that is asked now and then is left alone. */
+	readonly gap: number;
 	/** Whether something goes on that `touch` does not tell of. */
 	readonly isBusy: () => boolean;
 	/** Called once for each idle time. */
 	readonly onIdle: () => void;
 };
 
-export function watchIdle({ first, later, isBusy, onIdle }: IdleOptions): IdleWatch {
+export function watchIdle({ quiet, gap, isBusy, onIdle }: IdleOptions): IdleWatch {
 	let isTouched = false;
 	let isTold = false;
-	let timer = setTimeout(look, first);
-	function look(): void {
-		const isIdle = !isTouched && !isBusy();
-		if (isIdle && !isTold) onIdle();
-		isTold = isIdle;
+	let toldAt = Number.NEGATIVE_INFINITY;
+	const timer = setInterval(() => {
+		if (isTouched || isBusy()) isTold = false;
+		else if (!isTold && performance.now() - toldAt >= gap) {
+			isTold = true;
+			toldAt = performance.now();
+			onIdle();
+		}
 		isTouched = false;
-		timer = setTimeout(look, later);
-	}
+	}, quiet);
 	return {
 		touch: () => {
 			isTouched = true;
 		},
-		stop: () => clearTimeout(timer),
+		stop: () => clearInterval(timer),
 	};
 }

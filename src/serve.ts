@@ -91,8 +91,8 @@ function start(parts: Parts): RunningServer {
 	const app = compose({ ...parts, clock, setup, isDraining: () => draining, publicUrl: () => config.publicUrl ?? address });
 	const onEscaped = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
 	const idle = watchIdle({
-		first: 1500,
-		later: 10_000,
+		quiet: 500,
+		gap: 3000,
 		isBusy: app.isBusy,
 		onIdle: () => {
 			Bun.gc(true);

@@ -16,7 +16,7 @@ export type Writer = {
 /**
  * The worker is an extra entry point of `bun build --compile` (`bun build cli/main.ts src/store/sqlite/worker.ts --compile …`).
  * Seen with Bun 1.4.5: from source only `new URL("./worker.ts", import.meta.url)` finds it; in a compiled program the code of this
- * file stands in the program's own module (`file:///$bunfs/root/NAME`, `B:/~BUN/root/` on Windows), and entry points keep their path
+ * file stands in the program's own module (a file of `$bunfs`, of `~BUN` on Windows), and entry points keep their path
  * below the folder that all of them share, here the project's. A relative path would do there too, but might be looked for in the
  * current directory, which can be anybody's.
  */
