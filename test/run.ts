@@ -53,7 +53,7 @@ const STAGES: readonly Stage[] = [
 	},
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], ["test/install"]) },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
-	{ name: "mongo", run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo"]) },
+	{ name: "mongo", run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo"], 300_000, WAITING) },
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
 	{
 		name: "proxies",
@@ -110,12 +110,13 @@ async function testWith(
 	needs: readonly (() => Promise<Found>)[],
 	paths: readonly string[],
 	limitMs = 300_000,
+	atOnce = 1,
 ): Promise<Outcome> {
 	for (const find of needs) {
 		const found = await find();
 		if (!found.ok) return lacking(found.reason);
 	}
-	return bunTest(name, paths, limitMs);
+	return bunTest(name, paths, limitMs, atOnce);
 }
 
 async function checkScripts(): Promise<Outcome> {

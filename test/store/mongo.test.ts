@@ -1,8 +1,12 @@
 // The MongoDB driver runs the store's suite, against the server that test/support/mongo.ts finds; each test has a database of its own.
 
-import { afterAll, beforeAll } from "bun:test";
+import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
 import { type StoreUnderTest, storeContract } from "../contracts/store.ts";
 import { freshDatabase, type MongoForTests, startForTests } from "./mongo-server.ts";
+
+// Over TCP, to a server that is just warming up, on a machine that runs other files beside this one. And bun ends what a test that took too
+// long had started, the server of all of them too.
+setDefaultTimeout(30_000);
 
 let mongo: MongoForTests;
 beforeAll(async () => {

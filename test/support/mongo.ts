@@ -27,7 +27,10 @@ export async function findMongo(): Promise<Found> {
 	]);
 }
 
-/** Starts the server on 127.0.0.1 with an empty data file; ready when it listens. `dataFile` and `port` bring a stopped one back. */
+/**
+ * Starts the server on 127.0.0.1 with an empty data file; ready when it listens. `dataFile` and `port` bring a stopped one back; with a
+ * `dataFile` of the caller's, what is acknowledged survives kill -9 (each write then takes some milliseconds).
+ */
 export async function startMongo(options: { readonly dataFile?: string; readonly port?: number } = {}): Promise<Mongo> {
 	const given = readEnvironment().MONGODB_TEST_URI;
 	if (given) return { pid: 0, url: given, port: Number(/:(\d+)(?:[/,?]|$)/.exec(given)?.[1] ?? 27017), stop: () => Promise.resolve() };
@@ -46,6 +49,7 @@ export async function startMongo(options: { readonly dataFile?: string; readonly
 			join(SOURCES, "MongoWire.java"),
 			options.dataFile ?? join(folder, "data"),
 			String(options.port ?? 0),
+			...(options.dataFile === undefined ? [] : ["journal"]),
 		],
 		isReady: ({ output }) => {
 			port = Number(/^listening (\d+)$/m.exec(output())?.[1] ?? 0);

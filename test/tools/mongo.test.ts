@@ -48,7 +48,6 @@ test("the MongoDB wire server answers the greeting with a wire version that driv
 	try {
 		const reply = await ask(mongo.url, greeting());
 		const name = Buffer.from("\x10maxWireVersion\0");
-		console.log(reply.toString("latin1"));
 		const at = reply.indexOf(name);
 		expect(at).toBeGreaterThan(0);
 		expect(reply.readInt32LE(at + name.length)).toBeGreaterThanOrEqual(9);

@@ -5,7 +5,7 @@ import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.util.List;
 
-/** Runs a server of MongoDB's wire protocol on 127.0.0.1 until standard input ends. Arguments: the data file, the port (0: any). */
+/** Runs a server of MongoDB's wire protocol on 127.0.0.1 until standard input ends. Arguments: the data file, the port (0: any), and perhaps "journal". */
 public class MongoWire {
 	/** The library calls itself wire version 8 at most, and today's drivers want 9: MongoDB 5.0 is 13. */
 	private static final MongoVersion VERSION = new MongoVersion() {
@@ -37,7 +37,7 @@ public class MongoWire {
 	}
 
 	public static void main(String[] arguments) throws Exception {
-		H2Backend backend = new Journaled(arguments[0]);
+		H2Backend backend = arguments.length > 2 ? new Journaled(arguments[0]) : new H2Backend(arguments[0]);
 		backend.version(VERSION);
 		MongoServer server = new MongoServer(backend);
 		Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
