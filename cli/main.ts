@@ -36,9 +36,9 @@ try {
 	await program.parseAsync(argv, { from: "user" });
 	await leave(EXIT.done);
 } catch (error) {
-	const { isAskedFor, reportOf } = await import("./report.ts");
+	const { isAskedFor, isHelpInstead, reportOf } = await import("./report.ts");
 	if (isAskedFor(error)) await leave(EXIT.done);
-	if (argv.length === 0) await leave(EXIT.wrongUse);
+	if (isHelpInstead(error)) await leave(EXIT.wrongUse);
 	const { status, text } = reportOf(error, { json: own.includes("--json"), verbose: own.includes("--verbose") });
 	write("stderr", `${text}\n`);
 	await leave(status);

@@ -3,11 +3,9 @@
 
 import { Argument, Command, Option } from "commander";
 import { VERSION } from "../src/version.ts";
+import { adderTo, addGroup, examples, type Run } from "./adding.ts";
 import { write } from "./output.ts";
-import { createShell, type GlobalOptions, type Shell } from "./shell.ts";
-
-/** Does the work of one command. `load` imports its module, and is called only when the command is. */
-export type Run = (command: string, act: () => Promise<void>) => Promise<void>;
+import { addUsers, USERS_EXAMPLES } from "./users-program.ts";
 
 export function createProgram(run: Run): Command {
 	const program = new Command("pocketllm")
@@ -32,24 +30,7 @@ export function createProgram(run: Run): Command {
 			]),
 		);
 
-	const add = <O>(
-		name: string,
-		description: string,
-		load: () => Promise<(shell: Shell, options: O, args: readonly string[]) => Promise<void>>,
-		lines: readonly (readonly [string, string])[],
-	): Command =>
-		program
-			.command(name)
-			.description(description)
-			.helpOption("-h, --help", "show this help")
-			.addHelpText("after", examples(lines))
-			.action(async (...received) => {
-				// Commander hands over the arguments one by one, then the options, then the command.
-				const command: Command = received.at(-1);
-				const options: O = received.at(-2);
-				const shell = createShell(command.optsWithGlobals<GlobalOptions>());
-				await run(name, async () => (await load())(shell, options, command.args));
-			});
+	const add = adderTo(program, run);
 
 	add("serve", "Run the server in the foreground.", async () => (await import("./commands/serve.ts")).serve, [
 		["pocketllm serve", "listen on 127.0.0.1, port 9000"],
@@ -97,6 +78,8 @@ export function createProgram(run: Run): Command {
 			.option("--name <name>", "the name to show")
 			.option("--promote", "make an existing account an administrator"),
 	);
+
+	addUsers(addGroup(program, run, "users", "See and change who has an account, also while the server runs.", USERS_EXAMPLES));
 
 	add(
 		"rotate-jwt-secret",
@@ -149,7 +132,7 @@ export function createProgram(run: Run): Command {
 		],
 	).addArgument(new Argument("<shell>", "which shell").choices(["bash", "zsh", "fish"]));
 
-	for (const command of [program, ...program.commands]) {
+	for (const command of withAllBelow(program)) {
 		command.exitOverride().configureOutput({
 			getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, 80),
 			getErrHelpWidth: () => Math.min(process.stderr.columns ?? 80, 80),
@@ -162,6 +145,10 @@ export function createProgram(run: Run): Command {
 	return program;
 }
 
+function withAllBelow(command: Command): readonly Command[] {
+	return [command, ...command.commands.flatMap(withAllBelow)];
+}
+
 function withPassword(command: Command): Command {
 	return command
 		.option("--password-stdin", "read the password from standard input")
@@ -171,11 +158,4 @@ function withPassword(command: Command): Command {
 
 function collect(value: string, before: readonly string[] | false | undefined): readonly string[] {
 	return [...(before || []), value];
-}
-
-function examples(lines: readonly (readonly [string, string])[]): string {
-	const width = Math.max(...lines.map(([command]) => command.length));
-	const fits = lines.every(([, meaning]) => width + meaning.length + 8 <= 80);
-	const rows = lines.map(([command, meaning]) => (fits ? `  $ ${command.padEnd(width)}   # ${meaning}` : `  # ${meaning}\n  $ ${command}`));
-	return `\nExamples:\n${rows.join("\n")}`;
 }

@@ -54,3 +54,8 @@ function traceOf(error: unknown): string {
 export function isAskedFor(error: unknown): boolean {
 	return error instanceof CommanderFailure && error.exitCode === EXIT.done;
 }
+
+/** Help that was shown because no command was named: `pocketllm`, `pocketllm users`. It says enough. */
+export function isHelpInstead(error: unknown): boolean {
+	return error instanceof CommanderFailure && error.code === "commander.help" && error.exitCode !== EXIT.done;
+}

@@ -3,6 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { People } from "./admin/people.ts";
 import { createPasswords } from "./auth/passwords.ts";
 import { newSecret } from "./auth/secrets.ts";
 import { createClock } from "./clock.ts";
@@ -45,6 +46,18 @@ export async function createAdmin(
 		const { user, outcome } = await accounts.createAdmin(request, request.promote);
 		return { user: { id: user.id, email: user.email }, outcome };
 	});
+}
+
+/** Opens the store for the acts of `pocketllm users`, also beside a running server. Codes: `store_…`, and those of the act. */
+export async function withPeople<T>(config: Config, act: (people: People) => Promise<T>): Promise<T> {
+	const path = databasePath(config.dataDir);
+	if (!existsSync(path)) {
+		throw new PocketError("not_found", {
+			sentence: `There is no database at ${path}, so there are no people yet. Start the server once, or name its folder with --data-dir.`,
+		});
+	}
+	const { createPeople } = await import("./admin/people.ts");
+	return withStore(config, (store) => act(createPeople({ store })));
 }
 
 /** What is wrong with a new password, as a sentence; `undefined` when nothing is. */

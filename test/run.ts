@@ -24,6 +24,7 @@ const SLOW = [
 	"test/http",
 	"test/captures",
 	"test/faults",
+	"test/security",
 	"test/bench",
 ];
 
@@ -51,6 +52,7 @@ const STAGES: readonly Stage[] = [
 		name: "faults",
 		run: (name) => testWith(name, [() => findProgram("strace"), () => findProgram("faketime")], ["test/faults"], 900_000),
 	},
+	{ name: "security", run: (name) => bunTest(name, ["test/security"], 300_000) },
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], ["test/install"]) },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
 	{ name: "mongo", run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo"], 300_000, WAITING) },

@@ -1,6 +1,6 @@
 // Shell completions, from the program's outline. Each is a script to be sourced; none of them runs the program.
 
-import { type FlagOutline, isPath, type ProgramOutline } from "./outline.ts";
+import { type CommandOutline, type FlagOutline, isPath, type ProgramOutline } from "./outline.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type ShellName = (typeof SHELLS)[number];
@@ -16,12 +16,19 @@ export function completionFor(shell: ShellName, outline: ProgramOutline): string
 	}
 }
 
+/** The commands that stand behind another one's name: `list` of `users list`. */
+function isBelow(command: CommandOutline, group: CommandOutline): boolean {
+	return command.name.startsWith(`${group.name} `);
+}
+
+const firstWords = (commands: readonly CommandOutline[]) => commands.filter(({ name }) => !name.includes(" "));
+
 function bash({ name, flags, commands }: ProgramOutline): string {
 	const words = (list: readonly FlagOutline[]) => list.map(({ long }) => long).join(" ");
 	const all = [...flags, ...commands.flatMap((command) => command.flags)];
 	const longs = (list: readonly FlagOutline[]) => [...new Set(list.map(({ long }) => long))].join("|") || "--";
 	const cases = commands.map(
-		(command) => `\t\t${command.name}) words="${[...command.choices, words([...command.flags, ...flags])].join(" ")}" ;;`,
+		(command) => `\t\t"${command.name}") words="${[...command.choices, words([...command.flags, ...flags])].join(" ")}" ;;`,
 	);
 	return `# bash completion for ${name}
 _${name}() {
@@ -32,13 +39,13 @@ _${name}() {
 		${longs(all.filter((flag) => flag.value !== undefined && !isPath(flag)))}) return ;;
 	esac
 	for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		case "$word" in
-			${commands.map((command) => command.name).join("|")}) command="$word"; break ;;
+		case "\${command:+$command }$word" in
+			${commands.map((command) => `"${command.name}"`).join("|")}) command="\${command:+$command }$word" ;;
 		esac
 	done
 	case "$command" in
 ${cases.join("\n")}
-		*) words="${[...commands.map((command) => command.name), words(flags)].join(" ")}" ;;
+		*) words="${[...firstWords(commands).map((command) => command.name), words(flags)].join(" ")}" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
@@ -50,22 +57,36 @@ function zsh({ name, flags, commands }: ProgramOutline): string {
 	const zshText = (text: string) => text.replace(/['[\]:\\]/g, (found) => (found === "'" ? "'\\''" : `\\${found}`));
 	const spec = (flag: FlagOutline) =>
 		`'${flag.long}[${zshText(flag.description)}]${flag.value === undefined ? "" : `:${flag.value.slice(1, -1)}:${isPath(flag) ? "_files" : " "}`}'`;
-	const cases = commands.map((command) => {
-		const specs = [...command.flags, ...flags].map(spec);
+	const lastWord = (command: CommandOutline) => command.name.split(" ").at(-1) ?? "";
+	const described = (list: readonly CommandOutline[]) =>
+		list.map((command) => `'${lastWord(command)}:${zshText(command.description)}'`).join(" ");
+	const argumentsOf = (command: CommandOutline) => {
 		const values = command.choices.length === 0 ? [] : [`'1:what:(${command.choices.join(" ")})'`];
-		return `\t\t\t${command.name}) _arguments ${[...specs, ...values].join(" ")} ;;`;
-	});
+		return `_arguments ${[...[...command.flags, ...flags].map(spec), ...values].join(" ")}`;
+	};
+	const caseOf = (command: CommandOutline) => {
+		const below = commands.filter((other) => isBelow(other, command));
+		if (below.length === 0) return `\t\t\t${command.name}) ${argumentsOf(command)} ;;`;
+		const inner = below.map((other) => `\t\t\t\t\t${lastWord(other)}) ${argumentsOf(other)} ;;`);
+		return `\t\t\t${command.name})
+				commands=(${described(below)})
+				_arguments -C ${flags.map(spec).join(" ")} '1: :->command' '*:: :->arguments'
+				if [ "$state" = command ]; then _describe command commands; return; fi
+				case "\${line[1]}" in
+${inner.join("\n")}
+				esac ;;`;
+	};
 	return `#compdef ${name}
 _${name}() {
 	local -a commands
-	commands=(${commands.map((command) => `'${command.name}:${zshText(command.description)}'`).join(" ")})
+	commands=(${described(firstWords(commands))})
 	local context state state_descr line
 	typeset -A opt_args
 	_arguments -C ${flags.map(spec).join(" ")} '1: :->command' '*:: :->arguments'
 	case "$state" in
 		command) _describe command commands ;;
 		arguments) case "\${line[1]}" in
-${cases.join("\n")}
+${firstWords(commands).map(caseOf).join("\n")}
 		esac ;;
 	esac
 }
@@ -79,12 +100,20 @@ function fish({ name, flags, commands }: ProgramOutline): string {
 		`complete -c ${name}${condition} -l ${flag.long.slice(2)}${flag.short === undefined ? "" : ` -s ${flag.short.slice(1)}`}${
 			flag.value === undefined ? "" : isPath(flag) ? " -r -F" : " -x"
 		} -d ${quote(flag.description)}`;
+	const seen = (words: string) => words.split(" ").map((word) => `__fish_seen_subcommand_from ${word}`);
 	const lines = commands.flatMap((command) => {
-		const seen = ` -n ${quote(`__fish_seen_subcommand_from ${command.name}`)}`;
+		const here = ` -n ${quote(seen(command.name).join("; and "))}`;
+		const group = commands.find((other) => isBelow(command, other));
+		const siblings = commands.filter((other) => group !== undefined && isBelow(other, group)).map((other) => other.name.split(" ").at(-1));
+		const before =
+			group === undefined
+				? "-n __fish_use_subcommand"
+				: `-n ${quote([...seen(group.name), `not __fish_seen_subcommand_from ${siblings.join(" ")}`].join("; and "))}`;
+		const isGroup = commands.some((other) => isBelow(other, command));
 		return [
-			`complete -c ${name} -n __fish_use_subcommand -a ${command.name} -d ${quote(command.description)}`,
-			...command.flags.map((flag) => line(flag, seen)),
-			...(command.choices.length === 0 ? [] : [`complete -c ${name}${seen} -a ${quote(command.choices.join(" "))}`]),
+			`complete -c ${name} ${before} -a ${command.name.split(" ").at(-1)} -d ${quote(command.description)}`,
+			...command.flags.map((flag) => line(flag, here)),
+			...(command.choices.length === 0 || isGroup ? [] : [`complete -c ${name}${here} -a ${quote(command.choices.join(" "))}`]),
 		];
 	});
 	return [`# fish completion for ${name}`, `complete -c ${name} -f`, ...flags.map((flag) => line(flag, "")), ...lines, ""].join("\n");

@@ -13,10 +13,11 @@ export type FlagOutline = {
 };
 
 export type CommandOutline = {
+	/** Of a command within a group both words: `users list`. */
 	readonly name: string;
 	readonly description: string;
 	readonly flags: readonly FlagOutline[];
-	/** What may stand behind the command, where that is a closed set. */
+	/** What may stand behind the command, where that is a closed set; of a group its commands. */
 	readonly choices: readonly string[];
 };
 
@@ -25,6 +26,7 @@ export type ProgramOutline = {
 	readonly description: string;
 	/** Before or after every command. */
 	readonly flags: readonly FlagOutline[];
+	/** Each group stands before its commands. */
 	readonly commands: readonly CommandOutline[];
 };
 
@@ -35,13 +37,23 @@ export function outlineOf(program: Command): ProgramOutline {
 		name: program.name(),
 		description: program.description(),
 		flags: [...program.options.map(flagOf), HELP],
-		commands: program.commands.map((command) => ({
-			name: command.name(),
+		commands: commandsOf(program, ""),
+	};
+}
+
+function commandsOf(parent: Command, prefix: string): CommandOutline[] {
+	return parent.commands.flatMap((command) => [
+		{
+			name: prefix + command.name(),
 			description: command.description(),
 			flags: command.options.map(flagOf),
-			choices: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
-		})),
-	};
+			choices: [
+				...command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
+				...command.commands.map((below) => below.name()),
+			],
+		},
+		...commandsOf(command, `${prefix}${command.name()} `),
+	]);
 }
 
 function flagOf({ long, short, flags, description }: Option): FlagOutline {

@@ -2,12 +2,15 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
+import { createProgram } from "../../cli/program.ts";
+import { outlineOf } from "../../cli/release/outline.ts";
 import { binary, converse, run } from "../support/binary.ts";
 
-const COMMANDS = ["serve", "init", "create-admin", "rotate-jwt-secret", "migrate", "config", "version"];
+const COMMANDS = ["serve", "init", "create-admin", "users", "rotate-jwt-secret", "migrate", "config", "version"];
 
 describe("every command has help with examples, at most 80 columns wide", () => {
-	for (const args of [["--help"], ...COMMANDS.map((name) => [name, "--help"]), ["help", "serve"]]) {
+	const outline = outlineOf(createProgram(async () => undefined));
+	for (const args of [["--help"], ...outline.commands.map(({ name }) => [...name.split(" "), "--help"]), ["help", "serve"]]) {
 		test(args.join(" "), async () => {
 			const { status, stdout, stderr } = await run(args);
 			const tooWide = stdout.split("\n").filter((line) => line.length > 80 && !line.startsWith("  $ "));

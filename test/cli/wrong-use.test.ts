@@ -76,6 +76,17 @@ test("no command at all shows the help on standard error, with status 2", async 
 	expect(status).toBe(2);
 });
 
+test("a group of commands alone shows its commands on standard error, with status 2; an unknown one of them is told", async () => {
+	const { status, stdout, stderr } = await run(["users"]);
+	expect(stderr).toContain("Usage: pocketllm users");
+	expect(stderr).toMatch(/^ {2}list/m);
+	expect(stdout).toBe("");
+	expect(status).toBe(2);
+	const mistyped = await run(["users", "lits"]);
+	expect(mistyped.stderr).toMatch(/^pocketllm: Unknown command 'lits'\. Did you mean list\?/);
+	expect(mistyped.status).toBe(2);
+});
+
 test("with --json an error is one line of JSON on standard error", async () => {
 	const { status, stdout, stderr } = await run(["--json", "serve", "--prot", "1"]);
 	expect(stderr.trimEnd().split("\n")).toHaveLength(1);
