@@ -4,6 +4,7 @@ import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
 import { adminRoutes } from "./admin/routes.ts";
 import { createAdminService } from "./admin/service.ts";
+import { createAudit } from "./audit/recorder.ts";
 import type { Passwords } from "./auth/passwords.ts";
 import { authRoutes, passwordRoutes } from "./auth/routes.ts";
 import { type AuthPolicy, createAuthService } from "./auth/service.ts";
@@ -67,6 +68,7 @@ const PREFIX = "/api/v1";
 
 export function createApp(deps: AppDependencies): App {
 	const { store, limiter, clock, log } = deps;
+	const audit = createAudit({ store, clock, log });
 	const models = createModelService({ clock, log, ...deps.models });
 	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf });
 	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
@@ -84,7 +86,7 @@ export function createApp(deps: AppDependencies): App {
 	const chat = createChatService({ store, engine, oneShot, clock, log });
 	const sessions = createSessionService({ store, clock, stopGeneration: engine.stopSession });
 	const users = createUserService({ store, clock });
-	const admin = createAdminService({ store, clock });
+	const admin = createAdminService({ store, audit, clock });
 	const health = createHealthService({
 		store,
 		limiter,

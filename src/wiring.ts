@@ -10,7 +10,9 @@ import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
 import type { UpstreamSetting } from "./config/upstreams.ts";
+import { THIS_MACHINE } from "./domain/caller.ts";
 import { PocketError } from "./domain/errors.ts";
+import type { Audit } from "./ports/audit.ts";
 import type { Store } from "./ports/store.ts";
 import type { UpstreamReport } from "./ports/upstream.ts";
 import type { RunningServer, ServeOptions } from "./serve.ts";
@@ -44,6 +46,11 @@ export async function createAdmin(
 			passwords: createPasswords({ minLength: config.passwordMinLength }),
 		});
 		const { user, outcome } = await accounts.createAdmin(request, request.promote);
+		const audit = await auditOf(store);
+		if (outcome !== "unchanged") {
+			const action = outcome === "created" ? "user_created" : "user_promoted";
+			audit.record({ action, userId: user.id, caller: THIS_MACHINE, detail: "administrator" });
+		}
 		return { user: { id: user.id, email: user.email }, outcome };
 	});
 }
@@ -193,6 +200,12 @@ export async function runningServer(config: Config): Promise<{ pid: number; addr
 		const pid = error.details.extra?.pid;
 		return { pid: typeof pid === "number" ? pid : 0, address: null };
 	}
+}
+
+/** The trail of what a command does; `withStore` closes the store only when everything is noted. */
+async function auditOf(store: Store): Promise<Audit> {
+	const [{ createAudit }, { createLog }] = await Promise.all([import("./audit/recorder.ts"), import("./log.ts")]);
+	return createAudit({ store, clock: createClock(), log: createLog({ level: "warn", pretty: true, color: false }) });
 }
 
 async function withStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {

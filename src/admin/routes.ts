@@ -4,7 +4,7 @@ import { Elysia } from "elysia";
 import { PocketError } from "../domain/errors.ts";
 import { type Id, parseId } from "../domain/id.ts";
 import { describe } from "../http/describe.ts";
-import { principalOf } from "../http/exchange.ts";
+import { callerOf, principalOf } from "../http/exchange.ts";
 import { adminSessionJson, adminUserJson, messageJson, timestamp } from "../http/json.ts";
 import { pageQuery } from "../http/query.ts";
 import type { AdminService } from "./service.ts";
@@ -200,7 +200,7 @@ export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRou
 		.post(
 			"/users/:id/toggle-admin",
 			async ({ params, request }) => {
-				const user = await admin.toggleAdmin(principalOf(request).user.id, params.id);
+				const user = await admin.toggleAdmin(principalOf(request).user.id, params.id, callerOf(request));
 				return { user: adminUserJson(user), is_admin: user.isAdmin };
 			},
 			{

@@ -25,9 +25,21 @@ export function createIdSource(now: () => number, randomBytes: (count: number) =
 		counter = (counter + 1) & 0xffffff;
 		const seconds = Math.floor(now() / 1000) >>> 0;
 		const text = seconds.toString(16).padStart(8, "0") + process + counter.toString(16).padStart(6, "0");
-		if (!isId(text)) throw new Error("an id must be 24 hexadecimal characters");
-		return text;
+		return isId(text) ? text : fail();
 	};
+}
+
+/** What comes before every id made in this second (milliseconds since 1970) or later, and behind every earlier one. */
+export function firstIdAt(time: number): Id {
+	const text = Math.max(0, Math.floor(time / 1000))
+		.toString(16)
+		.padStart(8, "0")
+		.padEnd(24, "0");
+	return isId(text) ? text : fail();
+}
+
+function fail(): never {
+	throw new Error("an id must be 24 hexadecimal characters");
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -1,5 +1,6 @@
 // What is known about one request beside the request itself. Kept by identity of the Request, never on it.
 
+import { type Caller, deviceOf } from "../domain/caller.ts";
 import { PocketError } from "../domain/errors.ts";
 import type { Id } from "../domain/id.ts";
 import type { User } from "../domain/user.ts";
@@ -54,4 +55,9 @@ export function principalOf(request: Request): Principal {
 	if (principal === undefined) throw new PocketError("unauthenticated");
 	if (principal instanceof PocketError) throw principal;
 	return principal;
+}
+
+/** From where a request comes, for the audit trail and the list of logins. */
+export function callerOf(request: Request): Caller {
+	return { address: exchangeOf(request).address, device: deviceOf(request.headers.get("user-agent")) };
 }

@@ -9,6 +9,7 @@ import type { Login } from "../domain/login.ts";
 import type { Message, MessageStatus, Timings, Usage } from "../domain/message.ts";
 import type { Session } from "../domain/session.ts";
 import type { User } from "../domain/user.ts";
+import type { AuditStore } from "./audit.ts";
 
 /** Rows `skip` to `skip + limit`, newest first. */
 export type Range = { readonly skip: number; readonly limit: number };
@@ -200,7 +201,8 @@ export type Store = UserStore &
 	LoginStore &
 	SessionStore &
 	MessageStore &
-	AdminStore & {
+	AdminStore &
+	AuditStore & {
 		/** A word for the readiness report, such as `sqlite`. */
 		readonly kind: string;
 		/** Resolves when a read and a durable write would work now. */

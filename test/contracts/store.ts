@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Store } from "../../src/ports/store.ts";
 import { adminContract } from "./store/admin.ts";
+import { auditContract } from "./store/audit.ts";
 import { loginContract } from "./store/logins.ts";
 import { messageContract } from "./store/messages.ts";
 import { progressContract } from "./store/progress.ts";
@@ -41,6 +42,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
 		progressContract(current);
 		messageContract(current);
 		adminContract(current);
+		auditContract(current);
 		lifeContract(current);
 	});
 }

@@ -95,18 +95,22 @@ test("many processes' worth of first openings at once make one schema", async ()
 	expect(schemaStatus(path)).toMatchObject({ state: "current", found: STEPS.length, pending: [] });
 });
 
-const SECOND: Step = { version: 2, name: "a later one", sql: "CREATE TABLE later (id INTEGER) STRICT; INSERT INTO later VALUES (7);" };
-const BROKEN: Step = { version: 3, name: "a broken one", sql: "CREATE TABLE half (id INTEGER) STRICT; SELECT nonsense;" };
+const LATER: Step = {
+	version: STEPS.length + 1,
+	name: "a later one",
+	sql: "CREATE TABLE later (id INTEGER) STRICT; INSERT INTO later VALUES (7);",
+};
+const BROKEN: Step = { version: STEPS.length + 2, name: "a broken one", sql: "CREATE TABLE half (id INTEGER) STRICT; SELECT nonsense;" };
 
 test("a newer database is refused with both versions, and not touched", async () => {
 	const path = temporaryPath();
 	await filled(path);
-	migrate({ path, steps: [...STEPS, SECOND] });
+	migrate({ path, steps: [...STEPS, LATER] });
 	const before = readFileSync(path);
 	const error = await openFailure(path);
 	expect(error.code).toBe("store_too_new");
-	expect(error.message).toContain("schema version 2");
-	expect(error.message).toContain("uses 1");
+	expect(error.message).toContain(`schema version ${LATER.version}`);
+	expect(error.message).toContain(`uses ${STEPS.length}`);
 	expect(error.message).toContain(path);
 	expect(() => migrate({ path })).toThrow(error.message);
 	expect(readFileSync(path).equals(before)).toBe(true);
@@ -118,21 +122,21 @@ test("an older database is refused with both versions unless a migration is aske
 	const db = new Database(path);
 	db.run("PRAGMA user_version = 0");
 	db.close();
-	expect(schemaStatus(path)).toMatchObject({ state: "older", found: 0, current: 1 });
+	expect(schemaStatus(path)).toMatchObject({ state: "older", found: 0, current: STEPS.length });
 	const error = await openFailure(path);
 	expect(error.code).toBe("store_too_old");
-	expect(error.message).toMatch(/version 0.*uses 1.*pocketllm migrate/s);
+	expect(error.message).toMatch(/version 0.*uses \d+.*pocketllm migrate/s);
 });
 
 test("migrate runs each missing step once and in order; a rehearsal leaves nothing", () => {
 	const path = temporaryPath();
-	const steps = [...STEPS, SECOND];
+	const steps = [...STEPS, LATER];
 	migrate({ path });
 	const seen: string[] = [];
 	const onStep = (step: Step) => void seen.push(step.name);
-	expect(migrate({ path, steps, onStep, dryRun: true })).toEqual([SECOND]);
-	expect(schemaStatus(path)).toMatchObject({ state: "current", found: 1 });
-	expect(migrate({ path, steps, onStep })).toEqual([SECOND]);
+	expect(migrate({ path, steps, onStep, dryRun: true })).toEqual([LATER]);
+	expect(schemaStatus(path)).toMatchObject({ state: "current", found: STEPS.length });
+	expect(migrate({ path, steps, onStep })).toEqual([LATER]);
 	expect(migrate({ path, steps, onStep })).toEqual([]);
 	expect(seen).toEqual(["a later one", "a later one"]);
 	const db = new Database(path);
@@ -142,11 +146,32 @@ test("migrate runs each missing step once and in order; a rehearsal leaves nothi
 
 test("a step that fails is taken back whole; the steps before it stay", () => {
 	const path = temporaryPath();
-	expect(() => migrate({ path, steps: [...STEPS, SECOND, BROKEN] })).toThrow("nonsense");
-	expect(schemaStatus(path)).toMatchObject({ state: "newer", found: 2 });
+	expect(() => migrate({ path, steps: [...STEPS, LATER, BROKEN] })).toThrow("nonsense");
+	expect(schemaStatus(path)).toMatchObject({ state: "newer", found: LATER.version });
 	const db = new Database(path);
 	afterwards(() => db.close());
 	expect(db.query("SELECT name FROM sqlite_schema WHERE name = 'half'").get()).toBeNull();
+});
+
+test("a database of each earlier version opens with a migration, and what it held is there", async () => {
+	for (const { version } of STEPS.slice(0, -1)) {
+		const path = temporaryPath();
+		migrate({ path, steps: STEPS.slice(0, version) });
+		const db = new Database(path);
+		const { email, passwordHash } = aUser();
+		db.query(`INSERT INTO users (id, email, password_hash, is_admin, disabled, created_at, updated_at) VALUES (?, ?, ?, 0, 0, 1, 1)`).run(
+			"0123456789abcdef01234567",
+			email,
+			passwordHash,
+		);
+		db.close();
+		expect((await openFailure(path)).code).toBe("store_too_old");
+		const store = await createSqliteStore({ path, writer: "inline", migrate: true });
+		expect(await store.findUserByEmail(email)).toMatchObject({ email, passwordHash });
+		await store.check();
+		await store.close();
+		expect(schemaStatus(path)).toMatchObject({ state: "current", found: STEPS.length });
+	}
 });
 
 test("a missing file has no schema yet, and asking does not make it", () => {

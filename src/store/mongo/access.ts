@@ -4,6 +4,7 @@
 import type { Collection, Db } from "mongodb";
 import { PocketError } from "../../domain/errors.ts";
 import type {
+	AuditDocument,
 	LoginDocument,
 	MessageDocument,
 	RefreshTokenDocument,
@@ -24,6 +25,7 @@ export type Collections = {
 	readonly logins: Collection<LoginDocument>;
 	readonly refreshTokens: Collection<RefreshTokenDocument>;
 	readonly resetTokens: Collection<ResetTokenDocument>;
+	readonly audit: Collection<AuditDocument>;
 	readonly removals: Collection<RemovalDocument>;
 	readonly state: Collection<StateDocument>;
 };
@@ -37,6 +39,7 @@ export function openCollections(db: Db, names: CollectionNames): Collections {
 		logins: db.collection(`${names.users}_logins`),
 		refreshTokens: db.collection(`${names.users}_refresh_tokens`),
 		resetTokens: db.collection(`${names.users}_reset_tokens`),
+		audit: db.collection(`${names.users}_audit`),
 		removals: db.collection(`${names.sessions}_removals`),
 		state: db.collection(`${names.users}_state`),
 	};

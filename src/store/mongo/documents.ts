@@ -3,6 +3,7 @@
 // in conversion.ts.
 
 import type { ObjectId } from "mongodb";
+import type { AuditAction } from "../../domain/audit.ts";
 
 export type UserDocument = {
 	_id: ObjectId;
@@ -123,6 +124,18 @@ export type ResetTokenDocument = {
 	expires_at: Date;
 	/** Somebody is using it: who, for which new password, and when. */
 	spent?: { by: ObjectId; password_hash: string; at: Date } | null;
+};
+
+/** Ours alone, and read by ourselves alone: its fields are always there. */
+export type AuditDocument = {
+	_id: ObjectId;
+	at: Date;
+	action: AuditAction;
+	user_id: ObjectId | null;
+	by_id: ObjectId | null;
+	address: string | null;
+	device: string | null;
+	detail: string | null;
 };
 
 /** A session that is being deleted or was a while ago; its messages are looked for once more later. */

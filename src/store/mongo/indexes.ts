@@ -52,6 +52,8 @@ export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "remo
 	logins: [{ key: { user_id: 1 } }, { key: { expires_at: 1 } }, { key: { revoked_at: 1 } }],
 	refreshTokens: [{ key: { login_id: 1 } }],
 	resetTokens: [{ key: { hash: 1 } }, { key: { expires_at: 1 } }],
+	// Its order is that of `_id`. No TTL index: the retention is a setting, and the hourly purge follows it in both stores.
+	audit: [{ key: { user_id: 1, _id: 1 } }, { key: { by_id: 1, _id: 1 } }, { key: { action: 1, _id: 1 } }],
 };
 
 const INDEX_LIMIT_MS = 10 * 60_000;
@@ -71,7 +73,7 @@ export async function ensureIndexes(access: Access): Promise<void> {
 type IndexedName = keyof typeof INDEXES;
 
 function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
-	const { users, sessions, messages, logins, refreshTokens, resetTokens } = INDEXES;
+	const { users, sessions, messages, logins, refreshTokens, resetTokens, audit } = INDEXES;
 	return [
 		["users", users],
 		["sessions", sessions],
@@ -79,6 +81,7 @@ function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
 		["logins", logins],
 		["refreshTokens", refreshTokens],
 		["resetTokens", resetTokens],
+		["audit", audit],
 	];
 }
 

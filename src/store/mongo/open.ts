@@ -8,6 +8,7 @@ import { PocketError } from "../../domain/errors.ts";
 import type { Store } from "../../ports/store.ts";
 import { type Access, type CollectionNames, createAccess, openCollections, within } from "./access.ts";
 import { createAdministratorOperations } from "./administrators.ts";
+import { createAuditOperations } from "./audit.ts";
 import { createClearing } from "./clearing.ts";
 import { createClient, databaseInUri, hostsOf, type Watch } from "./client.ts";
 import { createDoubts } from "./doubts.ts";
@@ -124,6 +125,7 @@ function composeStore(client: MongoClient, access: Access): Store {
 		...createMessageReads({ access, doubts }),
 		...createProgress(access),
 		...createMetrics(access),
+		...createAuditOperations(access),
 		...createRepair({ access, state, turns, clearing, passwords, ender }),
 		beginTurn,
 		appendMessage,

@@ -8,11 +8,15 @@ import { openConnection } from "./connection.ts";
 import { openError } from "./errors.ts";
 import { prepareFiles } from "./files.ts";
 import first from "./schema/0001.sql" with { type: "text" };
+import second from "./schema/0002.sql" with { type: "text" };
 
 export type Step = { readonly version: number; readonly name: string; readonly sql: string };
 
 /** In order; `version` is what PRAGMA user_version says after the step. */
-export const STEPS: readonly Step[] = [{ version: 1, name: "the first schema", sql: first }];
+export const STEPS: readonly Step[] = [
+	{ version: 1, name: "the first schema", sql: first },
+	{ version: 2, name: "personal keys and the audit trail", sql: second },
+];
 
 /** "PKLM": says that the file is ours (https://sqlite.org/pragma.html#pragma_application_id). */
 const APPLICATION_ID = 0x504b4c4d;

@@ -126,6 +126,8 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		},
 		appendMessage: (message) => write("appendMessage", message),
 		clearMessages: (sessionId, userId, now) => write("clearMessages", { sessionId, userId, now }),
+		appendAudit: (entry) => write("appendAudit", entry),
+		purgeAudit: (before) => write("purgeAudit", { before }),
 		async repairInterrupted(now) {
 			// Most starts find nothing to repair, and then need no writer.
 			const isNeeded = await read(() => db.query("SELECT 1 FROM messages WHERE status = 'streaming' LIMIT 1").get() !== null);

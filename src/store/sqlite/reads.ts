@@ -1,6 +1,7 @@
 // Every read of the store, composed. The statements stand in reads/, by noun.
 
 import type { Database } from "bun:sqlite";
+import { createAuditReads } from "./reads/audit.ts";
 import { createMessageReads } from "./reads/messages.ts";
 import { createMetricsRead } from "./reads/metrics.ts";
 import { createPeopleReads } from "./reads/people.ts";
@@ -10,8 +11,15 @@ import { createSessionReads } from "./reads/sessions.ts";
 export type Reads = ReturnType<typeof createPeopleReads> &
 	ReturnType<typeof createSessionReads> &
 	ReturnType<typeof createMessageReads> &
-	ReturnType<typeof createMetricsRead>;
+	ReturnType<typeof createMetricsRead> &
+	ReturnType<typeof createAuditReads>;
 
 export function createReads(deps: { readonly db: Database; readonly read: Read }): Reads {
-	return { ...createPeopleReads(deps), ...createSessionReads(deps), ...createMessageReads(deps), ...createMetricsRead(deps) };
+	return {
+		...createPeopleReads(deps),
+		...createSessionReads(deps),
+		...createMessageReads(deps),
+		...createMetricsRead(deps),
+		...createAuditReads(deps),
+	};
 }

@@ -13,8 +13,14 @@ const ROOM_TO_BEGIN = 4 * SIZE;
 /** Enough for the file again, and something to work with. */
 const ROOM_TO_RESUME = SIZE + 1024 * 1024;
 
-/** What makes the history grow. */
-const NEW_CONTENT: ReadonlySet<WriteName> = new Set<WriteName>(["createUser", "createSession", "beginTurn", "appendMessage"]);
+/** What makes the history grow, and what strangers can make grow: somebody who guesses passwords must not spend the reserve. */
+const NEW_CONTENT: ReadonlySet<WriteName> = new Set<WriteName>([
+	"createUser",
+	"createSession",
+	"beginTurn",
+	"appendMessage",
+	"appendAudit",
+]);
 
 export type Reserve = {
 	/** Puts the file there when there is room for it. */

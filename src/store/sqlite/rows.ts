@@ -1,5 +1,6 @@
 // Rows of the tables as SQLite gives them, and their way to and from the domain. No SQL and no rule.
 
+import type { AuditAction, AuditEntry } from "../../domain/audit.ts";
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { Id } from "../../domain/id.ts";
 import type { Login } from "../../domain/login.ts";
@@ -64,6 +65,17 @@ export type MessageRow = {
 	finish_reason: string | null;
 	usage: string | null;
 	timings: string | null;
+};
+
+export type AuditRow = {
+	id: Id;
+	at: number;
+	action: AuditAction;
+	user_id: Id | null;
+	by_id: Id | null;
+	address: string | null;
+	device: string | null;
+	detail: string | null;
 };
 
 /** An object as JSON text, `null` as NULL. JSON escapes lone surrogates, so every JavaScript string survives here. */
@@ -197,4 +209,12 @@ export function messageToRow(message: Message): MessageRow {
 		usage: toJson(message.usage),
 		timings: toJson(message.timings),
 	};
+}
+
+export function auditFromRow({ user_id, by_id, ...row }: AuditRow): AuditEntry {
+	return { ...row, userId: user_id, byId: by_id };
+}
+
+export function auditToRow({ userId, byId, ...entry }: AuditEntry): AuditRow {
+	return { ...entry, user_id: userId, by_id: byId };
 }

@@ -2,6 +2,7 @@
 // threads or locks: commit.ts runs it inside a savepoint.
 
 import type { Database } from "bun:sqlite";
+import { appendAudit, purgeAudit } from "./writes/audit.ts";
 import {
 	changePassword,
 	createLogin,
@@ -44,6 +45,8 @@ const WRITES: Operations = {
 	appendMessage,
 	clearMessages,
 	repairInterrupted,
+	appendAudit,
+	purgeAudit,
 	beat,
 };
 

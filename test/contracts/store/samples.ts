@@ -1,6 +1,7 @@
 // People, logins, sessions and messages to store, and the few steps that every part of the store's suite takes.
 
 import { expect } from "bun:test";
+import type { AuditEntry } from "../../../src/domain/audit.ts";
 import { type ErrorCode, PocketError } from "../../../src/domain/errors.ts";
 import { createIdSource, type Id } from "../../../src/domain/id.ts";
 import type { Login } from "../../../src/domain/login.ts";
@@ -46,6 +47,20 @@ export function aUser(change: Partial<User> = {}): User {
 
 export function aLogin(userId: Id, change: Partial<Login> = {}): Login {
 	return { id: newId(), userId, seed: "c2VlZA", createdAt: NOON, lastUsedAt: NOON, expiresAt: NOON + 30 * DAY, revokedAt: null, ...change };
+}
+
+export function anEntry(change: Partial<AuditEntry> = {}): AuditEntry {
+	return {
+		id: newId(),
+		at: NOON,
+		action: "login",
+		userId: null,
+		byId: null,
+		address: "192.0.2.1",
+		device: "curl/8",
+		detail: null,
+		...change,
+	};
 }
 
 export function aSession(userId: Id, change: Partial<Session> = {}): Session {

@@ -1,6 +1,7 @@
 // The type of every write: its name, what it takes, what it gives. writes.ts holds the operations themselves.
 // Arguments and results travel to the writer's thread and back, so they are plain data.
 
+import type { AuditEntry } from "../../../domain/audit.ts";
 import type { Id } from "../../../domain/id.ts";
 import type { Login } from "../../../domain/login.ts";
 import type { Message } from "../../../domain/message.ts";
@@ -50,6 +51,8 @@ export type WriteOperations = {
 	appendMessage: { args: Message; result: undefined };
 	clearMessages: { args: { sessionId: Id; userId: Id; now: number }; result: undefined };
 	repairInterrupted: { args: { now: number }; result: number };
+	appendAudit: { args: AuditEntry; result: undefined };
+	purgeAudit: { args: { before: number }; result: undefined };
 	beat: { args: undefined; result: undefined };
 };
 
