@@ -156,7 +156,7 @@ async function askWhetherAdmin(config: Config): Promise<boolean> {
 
 /** Whether people can be there already. A database that cannot be looked at is told of when the administrator is made. */
 async function hasDatabase(config: Config): Promise<boolean> {
-	if (!existsSync(config.dataDir)) return false;
+	if (config.mongodbUri === undefined && !existsSync(config.dataDir)) return false;
 	return schemaStatus(config).then(
 		({ current }) => current > 0,
 		() => true,

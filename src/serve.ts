@@ -20,9 +20,9 @@ import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
+import { holdStore, storePlace } from "./storage.ts";
 import { keyFilePath, openStore } from "./store/index.ts";
 import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
-import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { createUpstreams, probeLocal } from "./upstream/index.ts";
 import { VERSION } from "./version.ts";
 
@@ -35,6 +35,8 @@ export type ServeOptions = {
 	readonly print: (line: string) => void;
 	/** Whether standard error is a terminal that takes colours. */
 	readonly terminal: { readonly isTerminal: boolean; readonly color: boolean };
+	/** Ends a start that still waits for the database. */
+	readonly signal: AbortSignal;
 };
 
 export type RunningServer = {
@@ -46,20 +48,29 @@ export type RunningServer = {
 };
 
 const PURGE_EVERY_MS = 3_600_000;
+/** For how long a start waits for a database server that is away. */
+const STORE_WAIT_MS = 30_000;
 
 /** See `serve` of the wiring. */
 export async function startServer({ config }: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
 	const log = createLog({ level: levelOf(config), pretty: options.terminal.isTerminal, color: options.terminal.color });
-	const lock = lockDataFolder(config.dataDir);
+	const place = storePlace(config);
+	const release = await holdStore(place);
 	let store: Store | undefined;
 	try {
-		store = await openStore(config.dataDir, { writer: "worker", migrate: options.migrate });
+		store = await openStore(place, {
+			as: "server",
+			migrate: options.migrate,
+			waitMs: STORE_WAIT_MS,
+			onWait: (hosts) => options.print(`Waiting for MongoDB at ${hosts}, for up to ${STORE_WAIT_MS / 1000} s.`),
+			signal: options.signal,
+		});
 		// Before anybody can read: nobody is to see an answer that seems to grow and never will.
 		await repairInterrupted(store, log);
-		return start({ config, options, log, store, release: lock.release });
+		return start({ config, options, log, store, release });
 	} catch (error) {
 		await store?.close();
-		lock.release();
+		release();
 		throw error;
 	}
 }

@@ -16,7 +16,9 @@ import type { Audit } from "./ports/audit.ts";
 import type { Store } from "./ports/store.ts";
 import type { UpstreamReport } from "./ports/upstream.ts";
 import type { RunningServer, ServeOptions } from "./serve.ts";
-import { databasePath, keyFilePath, openStore } from "./store/index.ts";
+import { requireData, storePlace } from "./storage.ts";
+import { keyFilePath, openStore } from "./store/index.ts";
+import type { SchemaReport } from "./store/schema.ts";
 
 export type { RunningServer, ServeOptions } from "./serve.ts";
 
@@ -57,12 +59,7 @@ export async function createAdmin(
 
 /** Opens the store for the acts of `pocketllm users`, also beside a running server. Codes: `store_…`, and those of the act. */
 export async function withPeople<T>(config: Config, act: (people: People) => Promise<T>): Promise<T> {
-	const path = databasePath(config.dataDir);
-	if (!existsSync(path)) {
-		throw new PocketError("not_found", {
-			sentence: `There is no database at ${path}, so there are no people yet. Start the server once, or name its folder with --data-dir.`,
-		});
-	}
+	requireData(storePlace(config));
 	const { createPeople } = await import("./admin/people.ts");
 	return withStore(config, (store) => act(createPeople({ store })));
 }
@@ -78,64 +75,29 @@ export function generatePassword(): string {
 	return newSecret().slice(0, 24);
 }
 
-export type SchemaReport = {
-	readonly kind: string;
-	readonly location: string;
-	readonly current: number;
-	readonly latest: number;
-	readonly pending: readonly { readonly version: number; readonly name: string }[];
-};
-
-/** Which version the store has, and what `migrate` would do. Codes: `store_too_new`, `store_damaged`, `not_permitted`, `store_unavailable`. */
+/** Which version the store has, and what `migrate` would do. Codes as `readSchema` of the stores. */
 export async function schemaStatus(config: Config): Promise<SchemaReport> {
-	const { requireUsable, schemaStatus: read } = await import("./store/sqlite/migrations.ts");
-	const location = databasePath(config.dataDir);
-	const status = read(location);
-	if (status.state !== "older") requireUsable(status, location);
-	return {
-		kind: "sqlite",
-		location,
-		current: status.found,
-		latest: status.current,
-		pending: status.pending.map(({ version, name }) => ({ version, name })),
-	};
+	const { readSchema } = await import("./store/schema.ts");
+	return readSchema(storePlace(config));
 }
 
 /**
- * Brings the store to this version, after a backup of the file. Codes: `store_locked` while a server runs, `store_too_new`,
- * `store_damaged`, `store_full`, `not_permitted`.
+ * Brings the store to this version, after a backup of the file. `steps` counts what was, or would be, done. Codes: `store_locked` while a
+ * server runs, `store_too_new`, `store_damaged`, `store_full`, `not_permitted`, `already_exists` (an index is in the way).
  */
 export async function migrateStore(
 	config: Config,
 	options: { readonly dryRun: boolean; readonly onStep: (line: string) => void },
-): Promise<{ from: number; to: number; backup: string | null }> {
-	const { migrate, requireUsable, schemaStatus: read } = await import("./store/sqlite/migrations.ts");
-	const { lockDataFolder } = await import("./store/sqlite/lock.ts");
-	const path = databasePath(config.dataDir);
-	const before = read(path);
-	if (before.state !== "older") requireUsable(before, path);
+): Promise<{ from: number; to: number; steps: number; backup: string | null }> {
+	const { bringUp } = await import("./store/schema.ts");
+	const { current: from, latest: to, pending } = await schemaStatus(config);
 	if (options.dryRun) {
-		for (const step of before.pending) options.onStep(`would run ${step.version}: ${step.name}`);
-		return { from: before.found, to: before.current, backup: null };
+		for (const step of pending) options.onStep(`would run ${step.version}: ${step.name}`);
+		return { from, to, steps: pending.length, backup: null };
 	}
-	const lock = lockDataFolder(config.dataDir);
-	try {
-		const backup = before.state === "older" ? await backUp(config, `before-migration-${before.found}-to-${before.current}`) : null;
-		if (backup !== null) options.onStep(`backed up to ${backup}`);
-		migrate({ path, onStep: (step) => options.onStep(`${step.version}: ${step.name}`) });
-		await lockOutPublishedAccount(config, options.onStep);
-		return { from: before.found, to: before.current, backup };
-	} finally {
-		lock.release();
-	}
-}
-
-async function backUp(config: Config, label: string): Promise<string> {
-	const { backupSqlite } = await import("./store/sqlite/backup.ts");
-	const moment = new Date().toISOString().replace(/[:.]/g, "-");
-	const to = join(config.dataDir, "backups", `${label}-${moment}.db`);
-	await backupSqlite({ path: databasePath(config.dataDir), to });
-	return to;
+	const backup = await bringUp(storePlace(config), { onStep: options.onStep });
+	await lockOutPublishedAccount(config, options.onStep);
+	return { from, to, steps: pending.length, backup };
 }
 
 async function lockOutPublishedAccount(config: Config, onStep: (line: string) => void): Promise<void> {
@@ -188,7 +150,7 @@ export async function probeLocalUpstreams(): Promise<readonly { label: string; s
 	return (await probeLocal()).map(({ label, ...setting }) => ({ label, setting }));
 }
 
-/** The server that holds the data folder, if any. */
+/** The server that holds the data folder, if any; with MongoDB none does. */
 export async function runningServer(config: Config): Promise<{ pid: number; address: string | null } | undefined> {
 	if (!existsSync(join(config.dataDir, "pocketllm.lock"))) return undefined;
 	const { lockDataFolder } = await import("./store/sqlite/lock.ts");
@@ -209,7 +171,7 @@ async function auditOf(store: Store): Promise<Audit> {
 }
 
 async function withStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {
-	const store = await openStore(config.dataDir, { writer: "inline" });
+	const store = await openStore(storePlace(config), { as: "command" });
 	try {
 		return await use(store);
 	} finally {

@@ -45,7 +45,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	server: { files: ["src/server.ts"], may: ["domain", "http"] },
 	process: { files: ["src/idle.ts", "src/resident.ts"], may: [] },
 	wiring: {
-		files: ["src/wiring.ts", "src/serve.ts"],
+		files: ["src/wiring.ts", "src/serve.ts", "src/storage.ts"],
 		may: [
 			...["domain", "ports", "config", "version", "http", "app", "clock", "log", "server", "process"],
 			...["store", "store/sqlite", "store/mongo", "upstream", "limiter", ...FEATURES],
@@ -247,6 +247,11 @@ describe("packages", () => {
 		expect([...reached].filter((file) => file.startsWith("cli/commands/") || file === "src/wiring.ts" || file === "src/serve.ts")).toEqual(
 			[],
 		);
+		// And a server with an SQLite file loads nothing of MongoDB.
+		visit("src/wiring.ts");
+		visit("src/serve.ts");
+		expect(reached).toContain("src/store/index.ts");
+		expect([...reached].filter((file) => file.startsWith("src/store/mongo/"))).toEqual([]);
 	});
 });
 

@@ -16,6 +16,7 @@ type Stage = { readonly name: string; readonly run: (name: string) => Promise<Ou
 /** Suites that need more than Bun, or more than a few seconds; `bunfig.toml` keeps them out of a plain `bun test`. */
 const SLOW = [
 	"test/store/mongo*.test.ts",
+	"test/mongo",
 	"test/tools",
 	"test/install",
 	"test/browser",
@@ -55,7 +56,10 @@ const STAGES: readonly Stage[] = [
 	{ name: "security", run: (name) => bunTest(name, ["test/security"], 300_000) },
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], ["test/install"]) },
 	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
-	{ name: "mongo", run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo"], 300_000, WAITING) },
+	{
+		name: "mongo",
+		run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo", "test/mongo"], 300_000, WAITING),
+	},
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
 	{
 		name: "proxies",

@@ -19,10 +19,15 @@ export async function migrate(shell: Shell, options: MigrateOptions): Promise<vo
 		return;
 	}
 	const dryRun = options.dryRun === true;
-	const { from, to, backup } = await migrateStore(config, { dryRun, onStep: shell.say });
-	if (from === to) shell.say(`The schema is ${to} already; nothing to do.`);
-	else shell.say(dryRun ? `Would go from schema ${from} to ${to}; nothing was changed.` : `The schema went from ${from} to ${to}.`);
+	const { from, to, steps, backup } = await migrateStore(config, { dryRun, onStep: shell.say });
+	shell.say(summaryOf({ from, to, steps, dryRun }));
 	if (shell.json) shell.give({ text: "", json: { from, to, backup, dryRun } });
+}
+
+function summaryOf({ from, to, steps, dryRun }: { from: number; to: number; steps: number; dryRun: boolean }): string {
+	if (steps === 0) return `The schema is ${to} already; nothing to do.`;
+	if (dryRun) return `${from === to ? `The schema would stay ${to}` : `Would go from schema ${from} to ${to}`}; nothing was changed.`;
+	return from === to ? `The schema stays ${to}; what was missing is there now.` : `The schema went from ${from} to ${to}.`;
 }
 
 /** Moving to another store comes with the drivers that can be moved to. Silence would look like a move that was made. */

@@ -1,5 +1,6 @@
 // `pocketllm serve`: the server in the foreground, from the first line to the last signal.
 
+import { PocketError } from "../../src/domain/errors.ts";
 import { serve as startServer } from "../../src/wiring.ts";
 import { EXIT } from "../exit.ts";
 import type { Shell } from "../shell.ts";
@@ -18,13 +19,15 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 		...(options.port === undefined ? {} : { port: options.port }),
 		...(shell.verbose ? { logLevel: "debug" } : shell.quiet ? { logLevel: "error" } : {}),
 	});
-	// A signal that comes while the server still starts counts too: it stops as soon as it has started.
+	// A signal that comes while the server still starts counts too: it stops as soon as it has started, or waits no longer for its database.
 	const asked = Promise.withResolvers<void>();
+	const starting = new AbortController();
 	let signals = 0;
 	const onSignal = () => {
 		signals += 1;
 		if (signals > 1) process.exit(EXIT.cancelled);
 		asked.resolve();
+		starting.abort();
 	};
 	process.on("SIGTERM", onSignal);
 	process.on("SIGINT", onSignal);
@@ -33,7 +36,12 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 		demo: options.demo === true,
 		print: shell.say,
 		terminal: shell.terminal,
+		signal: starting.signal,
+	}).catch((error: unknown) => {
+		if (signals > 0 && error instanceof PocketError && error.code === "cancelled") return undefined;
+		throw error;
 	});
+	if (running === undefined) return;
 	await Promise.race([asked.promise, running.stopped]);
 	if (signals > 0) {
 		shell.say("Stopping; running answers get a moment to end. A second signal stops at once.");

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { type Config, OPTIONS, type Option, type OptionKey } from "./options.ts";
+import { problemsTogether } from "./together.ts";
 import { SettingProblem } from "./values.ts";
 
 export type Origin = "flag" | "environment" | "config file" | "default" | "unset";
@@ -55,9 +56,16 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 		origins[key] = found.origin;
 		values[key] = key === "dataDir" ? dataDir : parse(option, found, problems);
 	}
+	// As below: each value that is there has its row's type.
+	problems.push(...problemsTogether(values as Partial<Config>, (key) => origins[key] !== "unset" || isTold(key, problems)));
 	if (problems.length > 0) throw new ConfigError(problems);
 	// The loop above filled every key with a value of its row's type: that is what Config says.
 	return { config: Object.freeze(values) as Config, origins: origins as Record<OptionKey, Origin>, configFile };
+}
+
+/** Whether something was wrong with this setting already. */
+function isTold(key: OptionKey, problems: readonly string[]): boolean {
+	return problems.some((problem) => problem.startsWith(OPTIONS[key].name));
 }
 
 type Found = { readonly text: string | null; readonly origin: Origin; readonly where: string };

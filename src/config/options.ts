@@ -1,6 +1,7 @@
 // THE table of settings: name, type, default, whether it is a secret, help. The environment names, the config file, the reference in
 // the README and the output of `pocketllm config` all come from here. Nothing but src/config reads the environment.
 
+import { mongodbCollection, mongodbDatabase, mongodbUri } from "./mongodb.ts";
 import { modelManagement, upstreams } from "./upstreams.ts";
 import * as value from "./values.ts";
 import { SettingProblem, type ValueType } from "./values.ts";
@@ -328,36 +329,35 @@ export const OPTIONS = {
 	}),
 	mongodbUri: optional({
 		name: "MONGODB_URI",
-		type: value.text,
+		type: mongodbUri,
 		secret: true,
 		group: "Storage",
-		unsupported: "cannot be honoured by this version, which keeps everything in an SQLite file; unset it",
-		help: "People and history in MongoDB in place of the SQLite file.",
+		help: "People and history in MongoDB in place of the SQLite file: `mongodb://user:password@host:27017/pocketllm`. Needs `JWT_SECRET`.",
 	}),
 	mongodbDb: option({
 		name: "MONGODB_DB",
-		type: value.text,
+		type: mongodbDatabase,
 		standard: "pocketllm",
 		group: "Storage",
 		help: "The MongoDB database; one in the URI's path wins.",
 	}),
 	mongodbUsersCollection: option({
 		name: "MONGODB_USERS_COLLECTION",
-		type: value.text,
+		type: mongodbCollection,
 		standard: "users",
 		group: "Storage",
 		help: "The collection of people.",
 	}),
 	mongodbSessionsCollection: option({
 		name: "MONGODB_SESSIONS_COLLECTION",
-		type: value.text,
+		type: mongodbCollection,
 		standard: "sessions",
 		group: "Storage",
 		help: "The collection of sessions.",
 	}),
 	mongodbMessagesCollection: option({
 		name: "MONGODB_MESSAGES_COLLECTION",
-		type: value.text,
+		type: mongodbCollection,
 		standard: "messages",
 		group: "Storage",
 		help: "The collection of messages.",

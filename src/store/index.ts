@@ -1,9 +1,18 @@
-// Where things are kept in the data folder, and a driver's name → the driver, imported only when it is used.
+// Where a store can be, and which driver that means; a driver is imported only when it is used. Also where things are kept in the data folder.
 
 import { join } from "node:path";
 import type { Store } from "../ports/store.ts";
-import type { MongoStoreOptions } from "./mongo/open.ts";
-import type { SqliteStoreOptions } from "./sqlite/open.ts";
+import type { ConnectOptions, MongoPlace } from "./mongo/connection.ts";
+
+/** Where a store is. What is in a URI is secret. */
+export type StorePlace = { readonly kind: "sqlite"; readonly dataDir: string } | ({ readonly kind: "mongodb" } & MongoPlace);
+
+export type OpenStoreOptions = Pick<ConnectOptions, "waitMs" | "onWait" | "signal"> & {
+	/** `server` stays; `command` looks in, also beside a running server. */
+	readonly as: "server" | "command";
+	/** Brings an older schema up instead of refusing it. */
+	readonly migrate?: boolean;
+};
 
 /** The database file. */
 export function databasePath(dataDir: string): string {
@@ -15,14 +24,16 @@ export function keyFilePath(dataDir: string): string {
 	return join(dataDir, "signing-keys.json");
 }
 
-/** Opens the store inside the data folder. Codes as `createSqliteStore`. */
-export async function openStore(dataDir: string, options: Omit<SqliteStoreOptions, "path">): Promise<Store> {
-	const { createSqliteStore } = await import("./sqlite/open.ts");
-	return createSqliteStore({ path: databasePath(dataDir), ...options });
-}
-
-/** Opens the store in a MongoDB database. Codes as `createMongoStore`. */
-export async function openMongoStore(options: MongoStoreOptions): Promise<Store> {
-	const { createMongoStore } = await import("./mongo/open.ts");
-	return createMongoStore(options);
+/** Opens the store; one that is not there is made. Codes as `createSqliteStore` and `createMongoStore`. */
+export async function openStore(place: StorePlace, { as, migrate = false, ...waiting }: OpenStoreOptions): Promise<Store> {
+	switch (place.kind) {
+		case "sqlite": {
+			const { createSqliteStore } = await import("./sqlite/open.ts");
+			return createSqliteStore({ path: databasePath(place.dataDir), writer: as === "server" ? "worker" : "inline", migrate });
+		}
+		case "mongodb": {
+			const { createMongoStore } = await import("./mongo/open.ts");
+			return createMongoStore(place, { migrate, ...waiting });
+		}
+	}
 }

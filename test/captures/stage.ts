@@ -87,7 +87,7 @@ export const SIXTY: readonly (readonly [string, string])[] = Array.from({ length
 /** A data folder with an account that has no password hash. */
 async function folderWithoutHash(): Promise<string> {
 	const dataDir = join(scratch(), "data");
-	const store = await openStore(dataDir, { writer: "inline" });
+	const store = await openStore({ kind: "sqlite", dataDir }, { as: "command" });
 	const clock = createClock();
 	const now = clock.now();
 	await store.createUser({

@@ -110,7 +110,7 @@ describe("a setting that cannot be honoured refuses to start with status 3", () 
 			{ JWT_SECRET_FILE: "/nowhere/key" },
 			/JWT_SECRET_FILE names a file that cannot be read \(it is not there\)/,
 		],
-		["MongoDB", { MONGODB_URI: `mongodb://u:${KEY}@h/` }, /MONGODB_URI .* SQLite file; unset it/],
+		["MongoDB without a key", { MONGODB_URI: `mongodb://u:${KEY}@h/` }, /MONGODB_URI needs JWT_SECRET beside it.*make one with/],
 		["Redis", { REDIS_URL: `redis://:${KEY}@h/` }, /REDIS_URL .* unset it/],
 		["invitations", { SIGNUP_MODE: "invite" }, /SIGNUP_MODE .* cannot be invite in this version; use open or closed/],
 		["a model server of an unknown kind", { UPSTREAMS: "grpc+http://h" }, /UPSTREAMS .* must list model servers/],

@@ -22,7 +22,7 @@ const passwordOf = (email: string) => old.passwords.find((entry) => entry.email 
 /** A data folder with people of an old database. */
 async function folderWith(users: readonly OldUser[]): Promise<string> {
 	const dataDir = join(scratch(), "data");
-	const store = await openStore(dataDir, { writer: "inline" });
+	const store = await openStore({ kind: "sqlite", dataDir }, { as: "command" });
 	const clock = createClock();
 	for (const { email, full_name, password_hash, is_admin = false } of users) {
 		await store.createUser({

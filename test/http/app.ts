@@ -13,7 +13,7 @@ import { createFixedKeyRing } from "../../src/store/key-file.ts";
 import { scratch } from "../support/binary.ts";
 
 export async function composeApp(): Promise<{ app: App; close: () => Promise<void> }> {
-	const store = await openStore(join(scratch(), "data"), { writer: "inline" });
+	const store = await openStore({ kind: "sqlite", dataDir: join(scratch(), "data") }, { as: "command" });
 	const clock = createClock();
 	const app = createApp({
 		store,

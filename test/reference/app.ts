@@ -19,7 +19,7 @@ const MINUTE = 60_000;
 
 export async function openApp() {
 	const folder = mkdtempSync(join(tmpdir(), "pocketllm-"));
-	const store = await openStore(folder, { writer: "inline" });
+	const store = await openStore({ kind: "sqlite", dataDir: folder }, { as: "command" });
 	const clock = createClock();
 	const log = createLog({ level: "error", pretty: false, color: false });
 	const app = createApp({

@@ -10,7 +10,7 @@ import { PocketError } from "../../src/domain/errors.ts";
 import type { Message } from "../../src/domain/message.ts";
 import type { Session } from "../../src/domain/session.ts";
 import type { Store } from "../../src/ports/store.ts";
-import { openMongoStore } from "../../src/store/index.ts";
+import { createMongoStore } from "../../src/store/mongo/open.ts";
 import { aMessage, anEnd, aSession, aTurn, aUser, expectCode, storedSession, tally } from "../contracts/store/samples.ts";
 import { findFreePort } from "../support/child.ts";
 import { type Mongo, startMongo } from "../support/mongo.ts";
@@ -46,7 +46,7 @@ async function startOwn(): Promise<{ mongo: Mongo; restart: () => Promise<void>;
 
 function open(port: number, extra: { readonly waitMs?: number } = {}): Promise<Store> {
 	const uri = `mongodb://127.0.0.1:${port}/faults`;
-	return openMongoStore({ uri, database: "unused", collections: COLLECTIONS, ...extra });
+	return createMongoStore({ uri, database: "unused", collections: COLLECTIONS }, extra);
 }
 
 /** `undefined` when the store was away; any other failure is one of the test. */
@@ -164,7 +164,7 @@ describe("opening", () => {
 
 	async function refusal(uri: string): Promise<PocketError> {
 		try {
-			await (await openMongoStore({ uri, database: "unused", collections: COLLECTIONS })).close();
+			await (await createMongoStore({ uri, database: "unused", collections: COLLECTIONS })).close();
 		} catch (error) {
 			expect(inspect(error, { depth: 20, showHidden: true })).not.toContain(SECRET);
 			if (error instanceof PocketError) return error;

@@ -3,9 +3,8 @@
 
 import { type Db, MongoClient } from "mongodb";
 import type { Store } from "../../src/ports/store.ts";
-import { openMongoStore } from "../../src/store/index.ts";
-import type { MongoStoreOptions } from "../../src/store/mongo/open.ts";
-import { type Mongo, startMongo } from "../support/mongo.ts";
+import { createMongoStore, type MongoStoreOptions } from "../../src/store/mongo/open.ts";
+import { addressOf, type Mongo, startMongo } from "../support/mongo.ts";
 
 export const COLLECTIONS = { users: "users", sessions: "sessions", messages: "messages" };
 
@@ -46,28 +45,12 @@ export function freshDatabase({ url, client }: Pick<MongoForTests, "url" | "clie
 	return {
 		db,
 		open: ({ through, watch } = {}) =>
-			openMongoStore({
-				uri: addressOf(url, name, through),
-				database: "unused",
-				collections: COLLECTIONS,
-				...(watch !== undefined && { watch }),
-			}),
+			createMongoStore(
+				{ uri: addressOf(url, name, through), database: "unused", collections: COLLECTIONS },
+				watch === undefined ? {} : { watch },
+			),
 		drop: async () => {
 			await db.dropDatabase();
 		},
 	};
-}
-
-/** Another database in the path, and perhaps another port; who signs in is still looked for where the address says. */
-function addressOf(url: string, name: string, through: number | undefined): string {
-	const parts = /^(mongodb(?:\+srv)?:\/\/)([^/?]*@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
-	if (parts === null) throw new Error("MONGODB_TEST_URI is no MongoDB address");
-	const [, scheme, person = "", servers, database = "", options = ""] = parts;
-	const query = new URLSearchParams(options);
-	if (person !== "" && !query.has("authSource")) query.set("authSource", database || "admin");
-	if (through !== undefined) {
-		query.delete("replicaSet");
-		query.set("directConnection", "true");
-	}
-	return `${scheme}${person}${through === undefined ? servers : `127.0.0.1:${through}`}/${name}?${query}`;
 }

@@ -63,3 +63,17 @@ export async function startMongo(options: { readonly dataFile?: string; readonly
 	};
 	return { pid: child.pid, stop, url: `mongodb://127.0.0.1:${port}`, port };
 }
+
+/** Another database in the path, and perhaps another port of 127.0.0.1; who signs in is still looked for where the address says. */
+export function addressOf(url: string, name: string, through?: number): string {
+	const parts = /^(mongodb(?:\+srv)?:\/\/)([^/?]*@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
+	if (parts === null) throw new Error("MONGODB_TEST_URI is no MongoDB address");
+	const [, scheme, person = "", servers, database = "", options = ""] = parts;
+	const query = new URLSearchParams(options);
+	if (person !== "" && !query.has("authSource")) query.set("authSource", database || "admin");
+	if (through !== undefined) {
+		query.delete("replicaSet");
+		query.set("directConnection", "true");
+	}
+	return `${scheme}${person}${through === undefined ? servers : `127.0.0.1:${through}`}/${name}?${query}`;
+}

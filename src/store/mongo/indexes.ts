@@ -59,15 +59,22 @@ export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "remo
 const INDEX_LIMIT_MS = 10 * 60_000;
 const TRY_LIMIT_MS = 60_000;
 
+export type MissingIndexes = { readonly name: IndexedName; readonly indexes: readonly Index[] };
+
 /**
- * Makes the indexes that are missing, and leaves others alone. Codes: `already_exists` with the collection and the index named, when one
- * with the same key works differently, or documents stand in the way of a unique one; nothing is changed then. `store_unavailable`.
+ * The indexes that are missing, by collection. Codes: `already_exists` with the collection and the index named, when one with the same key
+ * works differently; `store_unavailable`.
  */
-export async function ensureIndexes(access: Access): Promise<void> {
-	const missing = await Promise.all(
+export async function findMissingIndexes(access: Access): Promise<readonly MissingIndexes[]> {
+	const found = await Promise.all(
 		tableRows().map(async ([name, indexes]) => ({ name, indexes: await findMissing(access, name, indexes) })),
 	);
-	for (const { name, indexes } of missing) if (indexes.length > 0) await make(access, name, indexes);
+	return found.filter(({ indexes }) => indexes.length > 0);
+}
+
+/** For people. */
+export function nameOfIndexes(access: Access, { name, indexes }: MissingIndexes): string {
+	return `indexes of ${access[name].collectionName}: ${indexes.map(indexName).join(", ")}`;
 }
 
 type IndexedName = keyof typeof INDEXES;
@@ -134,8 +141,11 @@ function inTheWay(collection: string, index: string, why: string): PocketError {
 	});
 }
 
-/** A large collection takes minutes; asking again for an index that is being made waits for it. */
-async function make(access: Access, name: IndexedName, indexes: readonly Index[]): Promise<void> {
+/**
+ * Makes them, and leaves others alone. A large collection takes minutes; asking again for an index that is being made waits for it. Codes:
+ * `already_exists` when documents stand in the way of a unique one; `store_unavailable`.
+ */
+export async function makeIndexes(access: Access, { name, indexes }: MissingIndexes): Promise<void> {
 	const specifications = indexes.map(
 		({ key, unique, sparse }): IndexDescription => ({ key: { ...key }, ...(unique && { unique }), ...(sparse && { sparse }) }),
 	);

@@ -1,0 +1,125 @@
+// The way to the server and its database, before anything is asked of it: waited for, and refused in words of ours.
+
+import type { MongoClient } from "mongodb";
+import { PocketError } from "../../domain/errors.ts";
+import { type Access, type CollectionNames, createAccess, openCollections } from "./access.ts";
+import { createClient, databaseInUri, hostsOf, type Watch } from "./client.ts";
+import { isAway, isRefusedLogin, translate } from "./errors.ts";
+
+/** Where the data is. */
+export type MongoPlace = {
+	/** `mongodb://` or `mongodb+srv://`; TLS and authentication stand in it. Secret. */
+	readonly uri: string;
+	/** The database, unless the URI's path names one. */
+	readonly database: string;
+	readonly collections: CollectionNames;
+};
+
+export type ConnectOptions = {
+	/** For how long a server that is away is waited for; one look (5 s) unless told. */
+	readonly waitMs?: number;
+	/** Told once, when the first look found nobody: who is waited for. */
+	readonly onWait?: (hosts: string) => void;
+	/** Ends the waiting with `cancelled`. */
+	readonly signal?: AbortSignal;
+	/** Sees every command that is sent; for tests. */
+	readonly watch?: Watch;
+};
+
+export type Connection = {
+	readonly access: Access;
+	/** Servers and database, for people: nothing of who signs in. */
+	readonly location: string;
+	close(): Promise<void>;
+};
+
+const PAUSE_MS = 250;
+
+/**
+ * Connects. Codes: `invalid_settings` (no MongoDB address), `not_permitted` (user or password refused), `store_unavailable` (with the hosts),
+ * `cancelled`.
+ */
+export async function connect(place: MongoPlace, options: ConnectOptions = {}): Promise<Connection> {
+	const client = createClient(place.uri, options.watch);
+	try {
+		const name = databaseInUri(place.uri) ?? place.database;
+		const access = createAccess(openCollections(databaseOf(client, name), place.collections));
+		await reach(client, options);
+		return { access, location: `${hostsOf(client)}/${name}`, close: () => client.close() };
+	} catch (error) {
+		await client.close();
+		throw error;
+	}
+}
+
+/** The one in the URI's path was looked at by nobody yet. */
+function databaseOf(client: MongoClient, name: string) {
+	try {
+		return client.db(name);
+	} catch (error) {
+		throw new PocketError("invalid_settings", {
+			sentence: "The path of MONGODB_URI, or MONGODB_DB, is no name of a database; give one such as pocketllm.",
+			cause: translate(error),
+		});
+	}
+}
+
+async function reach(client: MongoClient, { waitMs = 0, onWait, signal }: ConnectOptions): Promise<void> {
+	const cancelled = Promise.withResolvers<never>();
+	const cancel = (): void => cancelled.reject(new PocketError("cancelled"));
+	// Between two races nobody listens.
+	cancelled.promise.catch(() => undefined);
+	if (signal?.aborted) cancel();
+	signal?.addEventListener("abort", cancel);
+	try {
+		await lookUntil(client, { deadline: performance.now() + waitMs, onWait, cancelled: cancelled.promise });
+	} finally {
+		signal?.removeEventListener("abort", cancel);
+	}
+}
+
+type Waiting = { readonly deadline: number; readonly onWait: ConnectOptions["onWait"]; readonly cancelled: Promise<never> };
+
+async function lookUntil(client: MongoClient, { deadline, onWait, cancelled }: Waiting): Promise<void> {
+	for (let looks = 1; ; looks += 1) {
+		try {
+			await Promise.race([look(client), cancelled]);
+			return;
+		} catch (error) {
+			if (error instanceof PocketError) throw error;
+			if (isRefusedLogin(error)) throw refused(client, error);
+			if (!isAway(error)) throw unusable(client, error);
+			if (performance.now() >= deadline) throw away(client, error);
+			if (looks === 1) onWait?.(hostsOf(client));
+		}
+		await Promise.race([Bun.sleep(PAUSE_MS), cancelled]);
+	}
+}
+
+async function look(client: MongoClient): Promise<void> {
+	await client.connect();
+	// A connection alone does not show that the user may do anything.
+	await client.db("admin").command({ ping: 1 });
+}
+
+function refused(client: MongoClient, error: unknown): PocketError {
+	return new PocketError("not_permitted", {
+		sentence: `MongoDB at ${hostsOf(client)} refuses the user or the password of MONGODB_URI. Check both, and authSource.`,
+		cause: translate(error),
+	});
+}
+
+function away(client: MongoClient, error: unknown): PocketError {
+	return new PocketError("store_unavailable", {
+		sentence: `MongoDB at ${hostsOf(client)} cannot be reached. Check MONGODB_URI, and that the server runs and is reachable from here.`,
+		cause: translate(error),
+	});
+}
+
+/** Such as a server that is too old, or a certificate file that is not there. */
+function unusable(client: MongoClient, error: unknown): PocketError {
+	return new PocketError("store_unavailable", {
+		sentence: `MongoDB at ${hostsOf(client)} cannot be used with these settings. Check the options in MONGODB_URI and the server's version.`,
+		cause: translate(error),
+	});
+}
