@@ -12,7 +12,6 @@ import { describeUpstream, entryProblem, type UpstreamSetting } from "./config/u
 import { createAddressReader } from "./http/address.ts";
 import { createEntry } from "./http/entry.ts";
 import { watchIdle } from "./idle.ts";
-import { createMemoryLimiter } from "./limiter/memory.ts";
 import { createLog } from "./log.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { KeyRing } from "./ports/keys.ts";
@@ -20,6 +19,7 @@ import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
+import { openSharing, type Sharing } from "./sharing.ts";
 import { holdStore, storePlace } from "./storage.ts";
 import { keyFilePath, openStore } from "./store/index.ts";
 import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
@@ -57,6 +57,7 @@ export async function startServer({ config }: LoadedConfig, options: ServeOption
 	const place = storePlace(config);
 	const release = await holdStore(place);
 	let store: Store | undefined;
+	let sharing: Sharing | undefined;
 	try {
 		store = await openStore(place, {
 			as: "server",
@@ -67,8 +68,10 @@ export async function startServer({ config }: LoadedConfig, options: ServeOption
 		});
 		// Before anybody can read: nobody is to see an answer that seems to grow and never will.
 		await repairInterrupted(store, log);
-		return start({ config, options, log, store, release });
+		sharing = await openSharing(config, log);
+		return start({ config, options, log, store, sharing, release });
 	} catch (error) {
+		sharing?.close();
 		await store?.close();
 		release();
 		throw error;
@@ -90,11 +93,12 @@ type Parts = {
 	readonly options: ServeOptions;
 	readonly log: Log;
 	readonly store: Store;
+	readonly sharing: Sharing;
 	readonly release: () => void;
 };
 
 function start(parts: Parts): RunningServer {
-	const { config, options, log, store, release } = parts;
+	const { config, options, log, store, sharing, release } = parts;
 	const clock = createClock();
 	const setup = createSetupGate(clock);
 	let draining = false;
@@ -146,6 +150,7 @@ function start(parts: Parts): RunningServer {
 		// Readers get their last event before the connections go.
 		await Bun.sleep(20);
 		await server.stop();
+		sharing.close();
 		await store.close();
 		release();
 		process.off("unhandledRejection", onEscaped);
@@ -162,16 +167,10 @@ type Composition = Parts & {
 	readonly publicUrl: () => string;
 };
 
-function compose({ config, log, store, clock, setup, isDraining, publicUrl }: Composition): App {
-	const limiter = createMemoryLimiter({
-		global: config.rateLimitGlobal,
-		login: config.rateLimitLogin,
-		signup: config.rateLimitSignup,
-		chat: config.rateLimitChat,
-	});
+function compose({ config, log, store, sharing, clock, setup, isDraining, publicUrl }: Composition): App {
 	return createApp({
 		store,
-		limiter,
+		limiter: sharing.limiter,
 		mint: createTokenMint({ ring: keyRing(config), clock }),
 		passwords: createPasswords({ minLength: config.passwordMinLength }),
 		setup,
@@ -220,9 +219,10 @@ function purgeLogins(store: Store, clock: Clock, log: Log): void {
 type Announcement = Parts & { readonly clock: Clock; readonly app: App; readonly setup: SetupGate; readonly address: string };
 
 /** What a person wants to know after the start: which model servers there are, who the administrator is, who may come in. */
-async function announce({ config, options, log, store, clock, app, setup, address }: Announcement): Promise<void> {
+async function announce({ config, options, log, store, sharing, clock, app, setup, address }: Announcement): Promise<void> {
 	// Names of models come from other servers: none may steer the operator's terminal.
 	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
+	for (const line of sharing.describe()) print(line);
 	await findModelServers(config, options.demo, app, print);
 	const accounts = createAccountMaker({ store, clock, passwords: createPasswords({ minLength: config.passwordMinLength }) });
 	if (await accounts.lockOutPublishedAccount()) {

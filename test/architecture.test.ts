@@ -37,7 +37,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	"store/sqlite": { files: ["src/store/sqlite/"], may: ["domain", "ports"] },
 	"store/mongo": { files: ["src/store/mongo/"], may: ["domain", "ports"] },
 	upstream: { files: ["src/upstream/"], may: ["domain", "ports"] },
-	limiter: { files: ["src/limiter/"], may: ["domain", "ports"] },
+	// The connection to Redis, which every adapter that keeps something there shares.
+	redis: { files: ["src/redis/"], may: ["ports"] },
+	limiter: { files: ["src/limiter/"], may: ["domain", "ports", "redis"] },
 	app: { files: ["src/app.ts"], may: ["domain", "ports", "http", "generation", ...FEATURES] },
 	// The wiring level. The first three are parts that it hands out.
 	clock: { files: ["src/clock.ts"], may: ["domain", "ports"] },
@@ -45,10 +47,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	server: { files: ["src/server.ts"], may: ["domain", "http"] },
 	process: { files: ["src/idle.ts", "src/resident.ts"], may: [] },
 	wiring: {
-		files: ["src/wiring.ts", "src/serve.ts", "src/storage.ts"],
+		files: ["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts"],
 		may: [
 			...["domain", "ports", "config", "version", "http", "app", "clock", "log", "server", "process"],
-			...["store", "store/sqlite", "store/mongo", "upstream", "limiter", ...FEATURES],
+			...["store", "store/sqlite", "store/mongo", "upstream", "redis", "limiter", ...FEATURES],
 		],
 	},
 	// The shell's door. Of the wiring level it sees one file.
@@ -71,7 +73,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	jose: ["src/auth/tokens.ts"],
 	pino: ["src/log.ts"],
 	"rate-limiter-flexible": ["src/limiter/"],
-	ioredis: ["src/limiter/redis.ts"],
+	ioredis: ["src/redis/"],
 	mongodb: ["src/store/mongo/"],
 	"bun:sqlite": ["src/store/sqlite/"],
 	"bun:ffi": ["src/resident.ts"],
@@ -234,7 +236,8 @@ describe("packages", () => {
 		expect(wrong).toEqual([]);
 	});
 
-	test("what only some commands need is loaded when they run: the entry imports no command and nothing of the server", () => {
+	/** What is loaded with a file. */
+	const loadedWith = (start: string): readonly string[] => {
 		const reached = new Set<string>();
 		const visit = (file: string): void => {
 			if (reached.has(file)) return;
@@ -243,15 +246,21 @@ describe("packages", () => {
 				if (entry.from === file && entry.kind === "value" && entry.specifier.startsWith(".")) visit(targetOf(entry));
 			}
 		};
-		visit("cli/main.ts");
-		expect([...reached].filter((file) => file.startsWith("cli/commands/") || file === "src/wiring.ts" || file === "src/serve.ts")).toEqual(
-			[],
-		);
-		// And a server with an SQLite file loads nothing of MongoDB.
-		visit("src/wiring.ts");
-		visit("src/serve.ts");
-		expect(reached).toContain("src/store/index.ts");
-		expect([...reached].filter((file) => file.startsWith("src/store/mongo/"))).toEqual([]);
+		visit(start);
+		return [...reached];
+	};
+
+	test("what only some commands need is loaded when they run: the entry imports no command and nothing of the server", () => {
+		expect(
+			loadedWith("cli/main.ts").filter((file) => file.startsWith("cli/commands/") || file === "src/wiring.ts" || file === "src/serve.ts"),
+		).toEqual([]);
+	});
+
+	test("what only some settings need is loaded when they are set: a server without MONGODB_URI and REDIS_URL loads neither client", () => {
+		const loaded = [...loadedWith("src/serve.ts"), ...loadedWith("src/wiring.ts")];
+		expect(loaded.length).toBeGreaterThan(50);
+		expect(loaded).toContain("src/store/index.ts");
+		expect(imports.filter(({ from, specifier }) => loaded.includes(from) && ["ioredis", "mongodb"].includes(specifier))).toEqual([]);
 	});
 });
 

@@ -364,11 +364,17 @@ export const OPTIONS = {
 	}),
 	redisUrl: optional({
 		name: "REDIS_URL",
-		type: value.text,
+		type: value.redisUrl,
 		secret: true,
 		group: "Storage",
-		unsupported: "cannot be honoured by this version, which counts limits in its own process; unset it",
-		help: "Limits in Redis in place of this process.",
+		help: "Limits in Redis in place of this process: `redis://:PASSWORD@host:6379/0`, or `rediss://` for TLS.",
+	}),
+	redisPrefix: option({
+		name: "REDIS_PREFIX",
+		type: value.keyPrefix,
+		standard: "pocketllm",
+		group: "Storage",
+		help: "What names in Redis begin with; installations that share one Redis need different ones, or different databases.",
 	}),
 
 	logLevel: option({

@@ -160,6 +160,49 @@ export const httpUrl: ValueType<string> = {
 	},
 };
 
+/** A Redis URL without options: a client's options in it could undo our deadlines. */
+export const redisUrl: ValueType<string> = {
+	form: "URL",
+	parse: (value) => {
+		const url = URL.canParse(value) ? new URL(value) : undefined;
+		const isRight =
+			url !== undefined &&
+			(url.protocol === "redis:" || url.protocol === "rediss:") &&
+			url.hostname !== "" &&
+			/^\/?\d{0,4}$/.test(url.pathname) &&
+			url.search === "" &&
+			url.hash === "" &&
+			isPercentEncoded(url.username) &&
+			isPercentEncoded(url.password);
+		if (!isRight) {
+			throw new SettingProblem(
+				"must be a URL such as redis://:PASSWORD@host:6379/0, or rediss:// for TLS: special characters of the password percent-encoded, a database number as its path, nothing behind it",
+			);
+		}
+		return value;
+	},
+};
+
+function isPercentEncoded(text: string): boolean {
+	try {
+		decodeURIComponent(text);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/** What names of keys begin with. */
+export const keyPrefix: ValueType<string> = {
+	form: "text",
+	parse: (value) => {
+		if (!/^[\w:.-]{1,64}$/.test(value)) {
+			throw new SettingProblem("must be 1 to 64 letters, digits, and any of _ - . :, such as pocketllm");
+		}
+		return value;
+	},
+};
+
 /** Comma-separated CORS origins: scheme, host and port, nothing behind them. */
 export const origins: ValueType<readonly string[]> = {
 	form: "list of origins",
