@@ -17,6 +17,7 @@ type Stage = { readonly name: string; readonly run: (name: string) => Promise<Ou
 const SLOW = [
 	"test/store/mongo*.test.ts",
 	"test/mongo",
+	"test/redis",
 	"test/tools",
 	"test/install",
 	"test/browser",
@@ -37,6 +38,7 @@ const isCi = readEnvironment().CI === "true";
 const scratch = mkdtempSync(join(tmpdir(), "pocketllm-test-"));
 
 const PROXY_PROGRAMS = ["nginx", "caddy", "haproxy", "curl"] as const;
+const REDIS_PROGRAMS = ["redis-server", "openssl", "faketime"] as const;
 
 const STAGES: readonly Stage[] = [
 	{ name: "types", run: () => check(["bun", "x", "--bun", "tsc"]) },
@@ -55,7 +57,17 @@ const STAGES: readonly Stage[] = [
 	},
 	{ name: "security", run: (name) => bunTest(name, ["test/security"], 300_000) },
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], ["test/install"]) },
-	{ name: "redis", run: (name) => testReal(name, [() => findProgram("redis-server")]) },
+	{
+		name: "redis",
+		run: (name) =>
+			testWith(
+				name,
+				REDIS_PROGRAMS.map((program) => () => findProgram(program)),
+				["test/tools/redis.test.ts", "test/redis"],
+				300_000,
+				WAITING,
+			),
+	},
 	{
 		name: "mongo",
 		run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo", "test/mongo"], 300_000, WAITING),

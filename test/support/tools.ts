@@ -19,6 +19,7 @@ const DEBIAN_PACKAGES = {
 	java: "openjdk-17-jdk-headless",
 	mvn: "maven",
 	nginx: "nginx-light",
+	openssl: "openssl",
 	python3: "python3-pip",
 	"redis-server": "redis-server",
 	shellcheck: "shellcheck",
