@@ -60,6 +60,8 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 			lastUsedAt: now,
 			expiresAt: now + policy.refreshTokenTtl,
 			revokedAt: null,
+			address: null,
+			device: null,
 		};
 		await store.createLogin(login, hashSecret(refreshToken), user.passwordHash);
 		return { ...(await grantAccess(user, login.id, login.expiresAt)), refreshToken };
@@ -142,6 +144,7 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 				now: clock.now(),
 				graceMs: policy.refreshGrace,
 				idleMs: policy.refreshIdleTtl,
+				address: null,
 			});
 			if (outcome === "reused") log.warn({ user: login.userId }, "a spent refresh token was used again; its login has been ended");
 			if (outcome === "reused" || outcome === "unknown") throw new PocketError("invalid_refresh_token");

@@ -15,4 +15,7 @@ export type Login = {
 	/** Nothing of this login is accepted after this time (milliseconds since 1970). */
 	readonly expiresAt: number;
 	readonly revokedAt: number | null;
+	/** From where it was last used, and what signed in; as in `Caller`. */
+	readonly address: string | null;
+	readonly device: string | null;
 };

@@ -5,6 +5,7 @@
 import type { ErrorCode } from "../domain/errors.ts";
 import type { FinishReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
+import type { Invitation } from "../domain/invitation.ts";
 import type { Login } from "../domain/login.ts";
 import type { Message, MessageStatus, Timings, Usage } from "../domain/message.ts";
 import type { Session } from "../domain/session.ts";
@@ -15,8 +16,8 @@ import type { AuditStore } from "./audit.ts";
 export type Range = { readonly skip: number; readonly limit: number };
 export type Page<T> = { readonly items: readonly T[]; readonly total: number };
 
-/** A password is changed with its logins: see `LoginStore`. */
-export type UserChange = Partial<Pick<User, "fullName" | "avatarUrl" | "disabled">>;
+/** Rights, passwords and whether an account is disabled have writes of their own: each has a rule. */
+export type UserChange = Partial<Pick<User, "fullName" | "avatarUrl">>;
 
 export type UserStore = {
 	/** Codes: `email_taken`. */
@@ -31,6 +32,13 @@ export type UserStore = {
 	updateUser(id: Id, change: UserChange, now: number): Promise<User>;
 	/** Gives or takes the administrator's rights, never the last one's. Codes: `user_not_found`, `last_admin`. */
 	setAdmin(id: Id, isAdmin: boolean, now: number): Promise<User>;
+	/** Disables an account, which ends its logins, or enables it; never the last administrator's. Codes: `user_not_found`, `last_admin`. */
+	setDisabled(id: Id, disabled: boolean, now: number): Promise<User>;
+	/**
+	 * Removes an account and all data of that person: logins, tokens, invitations, sessions, messages. From the first step on nobody finds the
+	 * account; a crash on the way is ended by the next start or the hour's purge. Codes: `user_not_found`, `last_admin`.
+	 */
+	deleteUser(id: Id): Promise<void>;
 	/** Disables and demotes in one step, even the last administrator (the published default account of the old gateway). Codes: `user_not_found`. */
 	lockOut(id: Id, now: number): Promise<User>;
 	countAdmins(): Promise<number>;
@@ -55,7 +63,12 @@ export type RefreshRotation = {
 	readonly graceMs: number;
 	/** A family that was not used for this long has ended. */
 	readonly idleMs: number;
+	/** Where it comes from. */
+	readonly address: string | null;
 };
+
+/** Logins of a person that go on at `now`. */
+export type LoginQuery = Range & { readonly userId: Id; readonly now: number; readonly idleMs: number };
 
 /**
  * `rotated`: the token was the newest, its successor is now. `repeated`: it was spent a moment ago and its successor is unused.
@@ -71,7 +84,7 @@ export type LoginStore = {
 	createLogin(login: Login, refreshHash: string, verifiedHash: string): Promise<void>;
 	/** Puts another hash of the same password in the place of `from`. `false` when that is not the account's hash any more; nothing is written then. */
 	replacePasswordHash(userId: Id, from: string, to: string): Promise<boolean>;
-	/** Sets a new password and ends every login of that person except one, in one step. Codes: `wrong_password` when the hash is not `verifiedHash` any more. */
+	/** Sets a new password, ends every login of that person except one, and a reset token, in one step. Codes: `wrong_password` when the hash is not `verifiedHash` any more. */
 	changePassword(change: PasswordChange): Promise<void>;
 	/** The login and its person, when both are there; whether they are still good is the caller's rule. */
 	findLogin(id: Id): Promise<{ readonly login: Login; readonly user: User } | undefined>;
@@ -82,12 +95,31 @@ export type LoginStore = {
 	revokeLogin(id: Id, now: number): Promise<void>;
 	/** Ends every login of a person, except one. */
 	revokeLogins(userId: Id, now: number, except?: Id): Promise<void>;
+	/** The last used first. */
+	findLogins(query: LoginQuery): Promise<Page<Login>>;
+	/** Notes that a login was used, and from where; harmless when it has ended. */
+	touchLogin(id: Id, address: string | null, now: number): Promise<void>;
+	/** Sets a new password without asking for the former one, and ends every login of that person. Codes: `user_not_found`. */
+	setPassword(userId: Id, passwordHash: string, now: number): Promise<void>;
 	/** Stores the hash of a one-time password reset token; older ones of that person end. */
 	createResetToken(hash: string, userId: Id, expiresAt: number): Promise<void>;
 	/** Spends a reset token, once: sets the password and ends every login of that person. Codes: `invalid_reset_token`. */
 	resetPassword(hash: string, passwordHash: string, now: number): Promise<Id>;
-	/** Removes logins and tokens that ended before this time. */
+	/** Removes logins, tokens and invitations that ended before this time, and goes on with what a crash left of a deletion. */
 	purgeLogins(before: number): Promise<void>;
+};
+
+/** Only hashes of an invitation's token come here. */
+export type InvitationStore = {
+	createInvitation(invitation: Invitation, hash: string): Promise<void>;
+	/** The one with this token, when it is good at that time: neither used nor ended, and its maker is an administrator who can act. */
+	findInvitation(hash: string, now: number): Promise<Invitation | undefined>;
+	/** Those that have not ended at `now`, newest first. */
+	findInvitations(now: number, range: Range): Promise<Page<Invitation>>;
+	/** Codes: `invitation_not_found`. */
+	deleteInvitation(id: Id): Promise<void>;
+	/** Makes an account and spends the invitation for it, in one step: of any number at once, one. Codes: `invalid_invitation`, `email_taken`. */
+	createInvitedUser(user: User, hash: string, now: number): Promise<void>;
 };
 
 export const SESSION_SORTS = ["createdAt", "updatedAt", "title"] as const;
@@ -102,10 +134,13 @@ export type SessionQuery = Range & {
 export type SessionChange = Partial<Pick<Session, "title" | "metadata" | "model" | "systemPrompt">>;
 
 export type SessionStore = {
+	/** Codes: `user_not_found`. */
 	createSession(session: Session): Promise<void>;
 	/** Only when it belongs to this person. */
 	findSession(id: Id, userId: Id): Promise<Session | undefined>;
 	findSessions(query: SessionQuery): Promise<Page<Session>>;
+	/** All sessions of a person piece by piece, oldest first: those after the one given, which may be gone by now. */
+	walkSessions(userId: Id, after: Session | null, limit: number): Promise<readonly Session[]>;
 	/** An empty change changes nothing, `updatedAt` neither. Codes: `session_not_found`. */
 	updateSession(id: Id, userId: Id, change: SessionChange, now: number): Promise<Session>;
 	/** With its messages. Codes: `session_not_found`. */
@@ -130,6 +165,8 @@ export type MessageWindow =
 	| { readonly before: Id; readonly limit: number };
 
 export type MessagePage = { readonly messages: readonly Message[]; readonly total: number };
+
+export type MessageWalk = { readonly sessionId: Id; readonly inForce: boolean; readonly after: Id | null; readonly limit: number };
 
 /** The text of a running answer so far. */
 export type Progress = { readonly messageId: Id; readonly content: string; readonly reasoning: string };
@@ -171,6 +208,11 @@ export type MessageStore = {
 	appendMessage(message: Message): Promise<void>;
 	/** Of the branch in force, oldest first; `total` counts that branch. */
 	findMessages(sessionId: Id, window: MessageWindow): Promise<MessagePage>;
+	/**
+	 * The messages of a session piece by piece, oldest first: those in force, or those that are kept as versions. `after`: the last one of
+	 * the piece before; when it is gone, nothing follows.
+	 */
+	walkMessages(walk: MessageWalk): Promise<readonly Message[]>;
 	/** Removes all messages, versions too. Codes: `session_not_found`, `generation_in_progress`. */
 	clearMessages(sessionId: Id, userId: Id, now: number): Promise<void>;
 	/** Turns every answer left `streaming` by a process that died into `interrupted`; tells how many. Only the owner of the store may call it, at its start. */
@@ -199,6 +241,7 @@ export type AdminStore = {
 
 export type Store = UserStore &
 	LoginStore &
+	InvitationStore &
 	SessionStore &
 	MessageStore &
 	AdminStore &

@@ -2,11 +2,24 @@
 // start) or was done although a reply got lost. The breaking itself is for mongo-crash.test.ts.
 
 import { expect } from "bun:test";
-import type { Db } from "mongodb";
+import { type Db, ObjectId } from "mongodb";
 import { PocketError } from "../../src/domain/errors.ts";
 import type { Session } from "../../src/domain/session.ts";
 import type { Store, Turn } from "../../src/ports/store.ts";
-import { aLogin, aMessage, anEnd, aTurn, aUser, expectCode, HOUR, MINUTE, NOON, storedSession } from "../contracts/store/samples.ts";
+import {
+	aLogin,
+	aMessage,
+	anEnd,
+	anInvitation,
+	aSession,
+	aTurn,
+	aUser,
+	expectCode,
+	HOUR,
+	MINUTE,
+	NOON,
+	storedSession,
+} from "../contracts/store/samples.ts";
 
 export type Prepared = {
 	/** The operation; with its own ids, so that it is the same one whoever calls it. */
@@ -274,7 +287,7 @@ export const SCENARIOS: readonly Scenario[] = [
 			await store.createUser(user);
 			const login = aLogin(user.id);
 			await store.createLogin(login, "0", user.passwordHash);
-			const rotation = { hash: "0", successorHash: "1", now: NOON + 1, graceMs: MINUTE, idleMs: HOUR };
+			const rotation = { hash: "0", successorHash: "1", now: NOON + 1, graceMs: MINUTE, idleMs: HOUR, address: null };
 			return {
 				act: async (by) => expect(["rotated", "repeated"]).toContain(await by.rotateRefreshToken(rotation)),
 				async check(by, isDone) {
@@ -323,6 +336,122 @@ export const SCENARIOS: readonly Scenario[] = [
 					expect((await by.findLogin(login.id))?.login.revokedAt).toBe(isChanged ? NOON + 1 : null);
 					// Nobody who was not told that it worked loses the link.
 					expect(await outcomeOf(by.resetPassword("link", "newer", NOON + 2))).toBe(isChanged ? "invalid_reset_token" : "done");
+				},
+			};
+		},
+	},
+	{
+		name: "setting somebody's password",
+		async prepare(store) {
+			const user = aUser();
+			await store.createUser(user);
+			const login = aLogin(user.id);
+			await store.createLogin(login, "0", user.passwordHash);
+			await store.createResetToken("link", user.id, NOON + HOUR);
+			return {
+				act: (by) => by.setPassword(user.id, "set", NOON + 1),
+				async check(by, isDone) {
+					const isSet = (await by.findUserById(user.id))?.passwordHash === "set";
+					if (isDone) expect(isSet).toBe(true);
+					expect((await by.findLogin(login.id))?.login.revokedAt).toBe(isSet ? NOON + 1 : null);
+					if (isSet) await expectCode(by.resetPassword("link", "late", NOON + 2), "invalid_reset_token");
+				},
+			};
+		},
+	},
+	{
+		name: "disabling an administrator",
+		async prepare(store) {
+			const admins = [aUser({ isAdmin: true }), aUser({ isAdmin: true })] as const;
+			for (const admin of admins) await store.createUser(admin);
+			const [first, second] = admins;
+			const login = aLogin(first.id);
+			await store.createLogin(login, "0", first.passwordHash);
+			return {
+				act: (by) => by.setDisabled(first.id, true, NOON + 1),
+				async check(by, isDone) {
+					const isDisabled = (await by.findUserById(first.id))?.disabled === true;
+					if (isDone) expect(isDisabled).toBe(true);
+					expect((await by.findLogin(login.id))?.login.revokedAt).toBe(isDisabled ? NOON + 1 : null);
+					expect(await by.countAdmins()).toBe(isDisabled ? 1 : 2);
+					if (isDisabled) await expectCode(by.setDisabled(second.id, true, NOON + 2), "last_admin");
+				},
+			};
+		},
+	},
+	{
+		name: "an account with an invitation",
+		async prepare(store) {
+			const invitation = anInvitation();
+			await store.createInvitation(invitation, "token");
+			const guest = aUser();
+			return {
+				act: (by) => by.createInvitedUser(guest, "token", NOON),
+				async check(by, isDone) {
+					const isIn = (await by.findUserById(guest.id)) !== undefined;
+					if (isDone) expect(isIn).toBe(true);
+					expect((await by.findInvitations(NOON, { skip: 0, limit: 9 })).total).toBe(isIn ? 0 : 1);
+					// It makes one account, whether that was heard of or not.
+					expect(await outcomeOf(by.createInvitedUser(aUser(), "token", NOON))).toBe(isIn ? "invalid_invitation" : "done");
+					expect((await by.findUsers({ skip: 0, limit: 9 })).items).toHaveLength(1);
+				},
+			};
+		},
+	},
+	{
+		name: "revoking an invitation",
+		async prepare(store) {
+			const invitation = anInvitation();
+			await store.createInvitation(invitation, "token");
+			return {
+				act: (by) => by.deleteInvitation(invitation.id),
+				async check(by, isDone) {
+					const isThere = (await by.findInvitation("token", NOON)) !== undefined;
+					if (isDone) expect(isThere).toBe(false);
+					expect(await outcomeOf(by.deleteInvitation(invitation.id))).toBe(isThere ? "done" : "invitation_not_found");
+				},
+			};
+		},
+	},
+	{
+		name: "deleting a person",
+		async prepare(store, db) {
+			const admins = [aUser({ isAdmin: true }), aUser({ isAdmin: true })] as const;
+			for (const admin of admins) await store.createUser(admin);
+			const [first, second] = admins;
+			await store.createLogin(aLogin(first.id), "0", first.passwordHash);
+			await store.createResetToken("link", first.id, NOON + HOUR);
+			await store.createInvitation(anInvitation({ createdBy: first.id }), "token");
+			const sessions = [aSession(first.id), aSession(first.id)];
+			for (const session of sessions) {
+				await store.createSession(session);
+				await finishedTurn(store, session, 1);
+			}
+			const kept = aSession(second.id);
+			await store.createSession(kept);
+			await finishedTurn(store, kept, 1);
+			/** All that names the person, anywhere. */
+			const traces = async () => {
+				const _id = new ObjectId(first.id);
+				const places = [
+					["users", { _id }],
+					["users_logins", { user_id: _id }],
+					["users_refresh_tokens", {}],
+					["users_reset_tokens", { _id }],
+					["users_invitations", { created_by: _id }],
+					["sessions", { user_id: _id }],
+					["messages", { user_id: _id }],
+				] as const;
+				return Promise.all(places.map(([name, filter]) => db.collection(name).countDocuments(filter)));
+			};
+			return {
+				act: (by) => by.deleteUser(first.id),
+				async check(by, isDone) {
+					const isThere = (await by.findUserById(first.id)) !== undefined;
+					if (isDone) expect(isThere).toBe(false);
+					expect(await traces()).toEqual(isThere ? [1, 1, 1, 1, 1, 2, 4] : [0, 0, 0, 0, 0, 0, 0]);
+					if (!isThere) await expectCode(by.deleteUser(second.id), "last_admin");
+					expect(await contents(by, kept)).toEqual(["prompt 1", "answer 1"]);
 				},
 			};
 		},

@@ -5,6 +5,7 @@ import type { Collection, Db } from "mongodb";
 import { PocketError } from "../../domain/errors.ts";
 import type {
 	AuditDocument,
+	InvitationDocument,
 	LoginDocument,
 	MessageDocument,
 	RefreshTokenDocument,
@@ -26,7 +27,9 @@ export type Collections = {
 	readonly refreshTokens: Collection<RefreshTokenDocument>;
 	readonly resetTokens: Collection<ResetTokenDocument>;
 	readonly audit: Collection<AuditDocument>;
+	readonly invitations: Collection<InvitationDocument>;
 	readonly removals: Collection<RemovalDocument>;
+	readonly peopleRemovals: Collection<RemovalDocument>;
 	readonly state: Collection<StateDocument>;
 };
 
@@ -40,7 +43,9 @@ export function openCollections(db: Db, names: CollectionNames): Collections {
 		refreshTokens: db.collection(`${names.users}_refresh_tokens`),
 		resetTokens: db.collection(`${names.users}_reset_tokens`),
 		audit: db.collection(`${names.users}_audit`),
+		invitations: db.collection(`${names.users}_invitations`),
 		removals: db.collection(`${names.sessions}_removals`),
+		peopleRemovals: db.collection(`${names.users}_removals`),
 		state: db.collection(`${names.users}_state`),
 	};
 }

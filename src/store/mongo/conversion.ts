@@ -4,11 +4,12 @@
 import { ObjectId } from "mongodb";
 import { ERROR_SENTENCES, type ErrorCode } from "../../domain/errors.ts";
 import { type Id, parseId } from "../../domain/id.ts";
+import type { Invitation } from "../../domain/invitation.ts";
 import type { Login } from "../../domain/login.ts";
 import { MESSAGE_STATUSES, type Message, ROLES, type Timings, type Usage } from "../../domain/message.ts";
 import { DEFAULT_TITLE, previewOf, type Session } from "../../domain/session.ts";
 import type { User } from "../../domain/user.ts";
-import type { LoginDocument, MessageDocument, SessionDocument, UserDocument } from "./documents.ts";
+import type { InvitationDocument, LoginDocument, MessageDocument, SessionDocument, UserDocument } from "./documents.ts";
 import { metadataFromFields, metadataToFields } from "./metadata.ts";
 
 export function toObjectId(id: Id): ObjectId {
@@ -179,6 +180,8 @@ export function loginFromDocument(found: LoginDocument): Login {
 		lastUsedAt: found.last_used_at.getTime(),
 		expiresAt: found.expires_at.getTime(),
 		revokedAt: timeOr(found.revoked_at, null),
+		address: textOr(found.address, null),
+		device: textOr(found.device, null),
 	};
 }
 
@@ -191,9 +194,32 @@ export function loginToDocument(login: Login, refreshHash: string): LoginDocumen
 		last_used_at: new Date(login.lastUsedAt),
 		expires_at: new Date(login.expiresAt),
 		revoked_at: login.revokedAt === null ? null : new Date(login.revokedAt),
+		address: login.address,
+		device: login.device,
 		newest: refreshHash,
 		parent: null,
 		rotated_at: null,
+	};
+}
+
+export function invitationFromDocument(found: InvitationDocument): Invitation {
+	return {
+		id: toId(found._id),
+		note: found.note,
+		createdBy: found.created_by === null ? null : toId(found.created_by),
+		createdAt: found.created_at.getTime(),
+		expiresAt: found.expires_at.getTime(),
+	};
+}
+
+export function invitationToDocument(invitation: Invitation, hash: string): InvitationDocument {
+	return {
+		_id: toObjectId(invitation.id),
+		hash,
+		note: invitation.note,
+		created_by: invitation.createdBy === null ? null : toObjectId(invitation.createdBy),
+		created_at: new Date(invitation.createdAt),
+		expires_at: new Date(invitation.expiresAt),
 	};
 }
 

@@ -24,6 +24,8 @@ export type UserDocument = {
 	/** Changes whenever somebody relies on this person's being an administrator (administrators.ts). */
 	admin_token?: ObjectId | null;
 	ending_logins?: EndingLogins | null;
+	/** With which invitation the account was made; unique, so each makes one (invitations.ts). */
+	invitation_id?: ObjectId;
 };
 
 /** Every login of this person but one has ended at that time, whatever the login itself says (ending-logins.ts). */
@@ -108,6 +110,8 @@ export type LoginDocument = {
 	last_used_at: Date;
 	expires_at: Date;
 	revoked_at: Date | null;
+	address?: string | null;
+	device?: string | null;
 	/** The hash of the refresh token that is not spent, of the one spent before it, and when that was. */
 	newest: string;
 	parent: string | null;
@@ -138,7 +142,17 @@ export type AuditDocument = {
 	detail: string | null;
 };
 
-/** A session that is being deleted or was a while ago; its messages are looked for once more later. */
+export type InvitationDocument = {
+	_id: ObjectId;
+	hash: string;
+	note: string | null;
+	/** `null`: somebody at a shell. */
+	created_by: ObjectId | null;
+	created_at: Date;
+	expires_at: Date;
+};
+
+/** A session or a person that is being deleted or was a while ago; what belongs to it is looked for once more later. */
 export type RemovalDocument = { _id: ObjectId; at: Date };
 
 /** `schema`: the version of what lies here; `heartbeat`: what `check` writes. */

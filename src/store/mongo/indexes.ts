@@ -14,12 +14,13 @@ type Index = {
 };
 
 /** The first ones of each kept collection are the replaced gateway's; with the same key and form under another name they are fine. */
-export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "removals">, readonly Index[]>> = {
+export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "removals" | "peopleRemovals">, readonly Index[]>> = {
 	users: [
 		{ key: { email: 1 }, unique: true },
 		{ key: { is_admin: 1 } },
 		{ key: { created_at: 1 } },
 		{ key: { first_admin: 1 }, unique: true, sparse: true },
+		{ key: { invitation_id: 1 }, unique: true, sparse: true },
 		// What a crash left (repair.ts).
 		{ key: { "ending_logins.id": 1 }, sparse: true },
 	],
@@ -49,11 +50,12 @@ export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "remo
 		// For the metrics.
 		{ key: { role: 1, created_at: 1 } },
 	],
-	logins: [{ key: { user_id: 1 } }, { key: { expires_at: 1 } }, { key: { revoked_at: 1 } }],
+	logins: [{ key: { user_id: 1, last_used_at: -1, _id: -1 } }, { key: { expires_at: 1 } }, { key: { revoked_at: 1 } }],
 	refreshTokens: [{ key: { login_id: 1 } }],
 	resetTokens: [{ key: { hash: 1 } }, { key: { expires_at: 1 } }],
 	// Its order is that of `_id`. No TTL index: the retention is a setting, and the hourly purge follows it in both stores.
 	audit: [{ key: { user_id: 1, _id: 1 } }, { key: { by_id: 1, _id: 1 } }, { key: { action: 1, _id: 1 } }],
+	invitations: [{ key: { hash: 1 }, unique: true }, { key: { expires_at: 1 } }, { key: { created_by: 1 } }],
 };
 
 const INDEX_LIMIT_MS = 10 * 60_000;
@@ -80,7 +82,7 @@ export function nameOfIndexes(access: Access, { name, indexes }: MissingIndexes)
 type IndexedName = keyof typeof INDEXES;
 
 function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
-	const { users, sessions, messages, logins, refreshTokens, resetTokens, audit } = INDEXES;
+	const { users, sessions, messages, logins, refreshTokens, resetTokens, audit, invitations } = INDEXES;
 	return [
 		["users", users],
 		["sessions", sessions],
@@ -89,6 +91,7 @@ function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
 		["refreshTokens", refreshTokens],
 		["resetTokens", resetTokens],
 		["audit", audit],
+		["invitations", invitations],
 	];
 }
 

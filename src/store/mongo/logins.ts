@@ -10,14 +10,14 @@ import { loginFromDocument, loginToDocument, toObjectId, userFromDocument } from
 import type { LoginDocument } from "./documents.ts";
 import { asMarked, type LoginsEnder } from "./ending-logins.ts";
 
-type LoginOperations = Omit<LoginStore, "createResetToken" | "resetPassword" | "replacePasswordHash" | "changePassword">;
+type LoginOperations = Omit<LoginStore, "createResetToken" | "resetPassword" | "replacePasswordHash" | "changePassword" | "setPassword">;
 
 const PURGED_AT_ONCE = 500;
 
 type LoginDeps = { readonly access: Access; readonly ender: LoginsEnder };
 
 export function createLoginOperations({ access, ender }: LoginDeps): LoginOperations {
-	const { operate, step, logins, refreshTokens, resetTokens, users } = access;
+	const { operate, step, logins, refreshTokens, resetTokens, invitations, users } = access;
 
 	/** Twenty at once may note the same one: whose a token is never changes. */
 	const noteOwner = (hash: string, loginId: ObjectId): Promise<void> =>
@@ -80,7 +80,8 @@ export function createLoginOperations({ access, ender }: LoginDeps): LoginOperat
 		if (login.newest === hash) {
 			const { _id } = login;
 			await noteOwner(successorHash, _id);
-			const set = { newest: successorHash, parent: hash, rotated_at: new Date(now), last_used_at: new Date(now) };
+			const at = new Date(now);
+			const set = { newest: successorHash, parent: hash, rotated_at: at, last_used_at: at, address: rotation.address };
 			const rotated = await step(() => logins.updateOne({ _id, newest: hash, revoked_at: null }, { $set: set }));
 			if (rotated.matchedCount === 1) return "rotated";
 			// Somebody was faster, or we were and did not hear of it.
@@ -111,6 +112,30 @@ export function createLoginOperations({ access, ender }: LoginDeps): LoginOperat
 			operate(async () => {
 				const login = await findByHash(hash);
 				return login === null ? undefined : loginFromDocument(login);
+			}),
+
+		findLogins: ({ userId, now, idleMs, skip, limit }) =>
+			operate(async () => {
+				const _id = toObjectId(userId);
+				const user = await step(() => users.findOne({ _id }, { projection: { ending_logins: 1 } }));
+				if (user !== null) await ender.finish(user);
+				const living = {
+					user_id: _id,
+					revoked_at: null,
+					expires_at: { $gt: new Date(now) },
+					last_used_at: { $gt: new Date(now - idleMs) },
+				};
+				const [found, total] = await Promise.all([
+					step(() => logins.find(living).sort({ last_used_at: -1, _id: -1 }).skip(skip).limit(limit).toArray()),
+					step(() => logins.countDocuments(living)),
+				]);
+				return { items: found.map(loginFromDocument), total };
+			}),
+
+		touchLogin: (id, address, now) =>
+			operate(async () => {
+				const set = { last_used_at: new Date(now), address };
+				await step(() => logins.updateOne({ _id: toObjectId(id), revoked_at: null }, { $set: set }));
 			}),
 
 		rotateRefreshToken: (rotation) => operate(() => rotate(rotation)),
@@ -149,6 +174,7 @@ export function createLoginOperations({ access, ender }: LoginDeps): LoginOperat
 					await step(() => logins.deleteMany({ _id: { $in: ids } }), LONG_STEP_MS);
 				} while (ids.length === PURGED_AT_ONCE);
 				await step(() => resetTokens.deleteMany({ expires_at: { $lt: date } }));
+				await step(() => invitations.deleteMany({ expires_at: { $lt: date } }));
 			}),
 	};
 }

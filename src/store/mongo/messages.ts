@@ -2,14 +2,18 @@
 
 import type { Filter, ObjectId } from "mongodb";
 import type { Id } from "../../domain/id.ts";
-import type { AdminStore, MessagePage, MessageStore, MessageWindow, Turn } from "../../ports/store.ts";
+import type { Message } from "../../domain/message.ts";
+import type { AdminStore, MessagePage, MessageStore, MessageWalk, MessageWindow, Turn } from "../../ports/store.ts";
 import { type Access, LONG_STEP_MS } from "./access.ts";
 import { messageFromDocument, toObjectId, turnKey, withIds } from "./conversion.ts";
 import type { MessageDocument } from "./documents.ts";
 import type { Doubts } from "./doubts.ts";
-import { before, NEWEST_FIRST, OLDEST_FIRST } from "./order.ts";
+import { after, before, NEWEST_FIRST, OLDEST_FIRST } from "./order.ts";
 
-type MessageReads = Pick<MessageStore, "findMessages" | "findTurn" | "findTurnOfGeneration" | "findMessage" | "findVersions"> &
+type MessageReads = Pick<
+	MessageStore,
+	"findMessages" | "findTurn" | "findTurnOfGeneration" | "findMessage" | "findVersions" | "walkMessages"
+> &
 	Pick<AdminStore, "findAllMessages">;
 
 const MOST_VERSIONS = 100;
@@ -51,6 +55,16 @@ export function createMessageReads({ access, doubts }: { readonly access: Access
 		return total === undefined ? { messages: [], total: 0 } : { messages: found.filter(withIds).map(messageFromDocument), total };
 	}
 
+	async function walk({ sessionId, inForce, after: last, limit }: MessageWalk): Promise<readonly Message[]> {
+		await doubts.settle(sessionId);
+		const branch: Filter<MessageDocument> = { session_id: toObjectId(sessionId), in_force: inForce ? null : false };
+		const anchor = last === null ? null : await step(() => messages.findOne({ _id: toObjectId(last) }));
+		if (last !== null && anchor === null) return [];
+		const filter = anchor === null ? branch : { ...branch, ...after(anchor) };
+		const found = await step(() => messages.find(filter).sort(OLDEST_FIRST).limit(limit).toArray());
+		return found.filter(withIds).map(messageFromDocument);
+	}
+
 	const answerOf = (generation: ObjectId): Promise<MessageDocument | null> =>
 		step(() => messages.findOne({ generation_id: generation, role: "assistant" }));
 
@@ -73,6 +87,7 @@ export function createMessageReads({ access, doubts }: { readonly access: Access
 
 	return {
 		findMessages: (sessionId, window) => operate(() => findMessages(sessionId, window)),
+		walkMessages: (asked) => operate(() => walk(asked)),
 		findTurn: (sessionId, clientMessageId) => operate(() => findTurn(sessionId, clientMessageId)),
 		findTurnOfGeneration: (generationId, userId) => operate(() => findTurnOfGeneration(generationId, userId)),
 

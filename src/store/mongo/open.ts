@@ -12,12 +12,14 @@ import { type Connection, type ConnectOptions, connect, type MongoPlace } from "
 import { createDoubts } from "./doubts.ts";
 import { createLoginsEnder } from "./ending-logins.ts";
 import { duplicateIndex } from "./errors.ts";
+import { createInvitationOperations } from "./invitations.ts";
 import { createLoginOperations } from "./logins.ts";
 import { createMessageReads } from "./messages.ts";
 import { createMetrics } from "./metrics.ts";
 import { bringUp } from "./migrations.ts";
 import { createPasswordOperations } from "./passwords.ts";
 import { createProgress } from "./progress.ts";
+import { createRemoving } from "./removing.ts";
 import { createRepair } from "./repair.ts";
 import { createSessionState } from "./session-state.ts";
 import { createSessionOperations } from "./sessions.ts";
@@ -55,22 +57,28 @@ function composeStore({ access, close: disconnect }: Connection): Store {
 	const ender = createLoginsEnder(access);
 	const passwords = createPasswordOperations({ access, ender });
 	const logins = createLoginOperations({ access, ender });
+	const { takeFrom, ...administrators } = createAdministratorOperations({ access, ender });
+	const invitations = createInvitationOperations(access);
+	const removing = createRemoving({ access, takeFrom });
 	const { beginTurn, appendMessage, finishAnswer } = turns;
 	const { clearMessages, deleteSession } = clearing;
-	const { createResetToken, resetPassword, replacePasswordHash, changePassword } = passwords;
+	const { createResetToken, resetPassword, replacePasswordHash, changePassword, setPassword } = passwords;
+	const { dropSpent, ...invitationOperations } = invitations;
 	let closing: Promise<void> | undefined;
 
 	return {
 		kind: "mongodb",
 		...createUserOperations(access),
-		...createAdministratorOperations(access),
+		...administrators,
+		...invitationOperations,
+		deleteUser: removing.deleteUser,
 		...logins,
 		...createSessionOperations(access),
 		...createMessageReads({ access, doubts }),
 		...createProgress(access),
 		...createMetrics(access),
 		...createAuditOperations(access),
-		...createRepair({ access, state, turns, clearing, passwords, ender }),
+		...createRepair({ access, state, turns, clearing, passwords, ender, invitations, removing }),
 		beginTurn,
 		appendMessage,
 		finishAnswer,
@@ -80,9 +88,14 @@ function composeStore({ access, close: disconnect }: Connection): Store {
 		resetPassword,
 		replacePasswordHash,
 		changePassword,
+		setPassword,
 		async purgeLogins(before) {
 			await logins.purgeLogins(before);
-			await access.operate(() => clearing.sweep(SWEEP_AGE_MS));
+			await access.operate(async () => {
+				await clearing.sweep(SWEEP_AGE_MS);
+				await removing.sweep(SWEEP_AGE_MS);
+				await dropSpent();
+			});
 		},
 		check: createCheck(access),
 		close() {

@@ -15,6 +15,12 @@ export function before({ _id, created_at, seq = null }: Placed): Filter<MessageD
 	return { created_at: { $lte: created_at }, $or: [{ created_at: { $lt: created_at } }, ...within] };
 }
 
+export function after({ _id, created_at, seq = null }: Placed): Filter<MessageDocument> {
+	const within: Filter<MessageDocument>[] =
+		seq === null ? [{ seq: null, _id: { $gt: _id } }, { seq: { $ne: null } }] : [{ seq: { $gt: seq } }, { seq, _id: { $gt: _id } }];
+	return { created_at: { $gte: created_at }, $or: [{ created_at: { $gt: created_at } }, ...within] };
+}
+
 export function fromOn({ _id, created_at, seq = null }: Placed): Filter<MessageDocument> {
 	const within: Filter<MessageDocument>[] =
 		seq === null ? [{ seq: null, _id: { $gte: _id } }, { seq: { $ne: null } }] : [{ seq: { $gte: seq } }];

@@ -10,7 +10,7 @@ import type { ResetTokenDocument } from "./documents.ts";
 import { endingLogins, type LoginsEnder } from "./ending-logins.ts";
 import { duplicateIndex } from "./errors.ts";
 
-type PasswordOperations = Pick<LoginStore, "createResetToken" | "resetPassword" | "replacePasswordHash" | "changePassword">;
+type PasswordOperations = Pick<LoginStore, "createResetToken" | "resetPassword" | "replacePasswordHash" | "changePassword" | "setPassword">;
 
 export type Passwords = PasswordOperations & {
 	/** Ends resets that a crash left half done. */
@@ -63,6 +63,9 @@ export function createPasswordOperations({ access, ender }: PasswordDeps): Passw
 		});
 	}
 
+	/** Before the password, which is not the one that was forgotten any more: after a crash in between the link is lost, and does no harm. */
+	const dropResetToken = (_id: ObjectId): Promise<unknown> => step(() => resetTokens.deleteOne({ _id }));
+
 	return {
 		/** `updated_at` stays: the person changed nothing. */
 		replacePasswordHash: (userId, from, to) => operate(() => compareAndSet(toObjectId(userId), from, { password_hash: to })),
@@ -72,7 +75,19 @@ export function createPasswordOperations({ access, ender }: PasswordDeps): Passw
 				const _id = toObjectId(userId);
 				const mark = endingLogins(now, toObjectId(keptLogin));
 				const set = { password_hash: passwordHash, updated_at: new Date(now), ending_logins: mark };
+				await dropResetToken(_id);
 				if (!(await compareAndSet(_id, verifiedHash, set))) return fail("wrong_password");
+				await ender.finish({ _id, ending_logins: mark });
+			}),
+
+		setPassword: (userId, passwordHash, now) =>
+			operate(async () => {
+				const _id = toObjectId(userId);
+				const mark = endingLogins(now, null);
+				const set = { password_hash: passwordHash, updated_at: new Date(now), ending_logins: mark };
+				await dropResetToken(_id);
+				const changed = await step(() => users.updateOne({ _id }, { $set: set }));
+				if (changed.matchedCount === 0) return fail("user_not_found");
 				await ender.finish({ _id, ending_logins: mark });
 			}),
 

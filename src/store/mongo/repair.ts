@@ -1,5 +1,5 @@
 // What a process that died left half done, found by its marks: answers that are `streaming`, leases and names of messages being added on
-// sessions, marks on people, notes of deletions, spent reset tokens. Each is found through an index or in a small collection.
+// sessions, marks on people, notes of deletions, spent invitations and reset tokens. Each is found through an index or in a small collection.
 
 import { ObjectId } from "mongodb";
 import type { MessageStore } from "../../ports/store.ts";
@@ -7,7 +7,9 @@ import type { Access } from "./access.ts";
 import type { Clearing } from "./clearing.ts";
 import type { MessageDocument, SessionDocument } from "./documents.ts";
 import type { LoginsEnder } from "./ending-logins.ts";
+import type { Invitations } from "./invitations.ts";
 import type { Passwords } from "./passwords.ts";
+import type { Removing } from "./removing.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Turns } from "./turns.ts";
 
@@ -18,13 +20,16 @@ type RepairDeps = {
 	readonly clearing: Clearing;
 	readonly passwords: Passwords;
 	readonly ender: LoginsEnder;
+	readonly invitations: Invitations;
+	readonly removing: Removing;
 };
 
 const AT_ONCE = 50;
 /** Every id comes after it; an emptied list is not found by it. */
 const FIRST_ID = new ObjectId("0".repeat(24));
 
-export function createRepair({ access, state, turns, clearing, passwords, ender }: RepairDeps): Pick<MessageStore, "repairInterrupted"> {
+export function createRepair(deps: RepairDeps): Pick<MessageStore, "repairInterrupted"> {
+	const { access, state, turns, clearing, passwords, ender, invitations, removing } = deps;
 	const { operate, step, users, sessions, messages } = access;
 
 	/** Runs `repair` for everything that `find` gives, until it gives nothing new. */
@@ -90,6 +95,8 @@ export function createRepair({ access, state, turns, clearing, passwords, ender 
 					settleAppends,
 				);
 				await clearing.sweep(0);
+				await removing.sweep(0);
+				await invitations.dropSpent();
 				await repairAll(
 					() =>
 						users

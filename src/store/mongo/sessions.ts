@@ -1,14 +1,15 @@
 // Sessions as such: each operation is one document. What concerns their messages stands in turns.ts and clearing.ts.
 
-import type { Sort } from "mongodb";
+import type { Filter, Sort } from "mongodb";
 import { fail } from "../../domain/errors.ts";
+import type { Session } from "../../domain/session.ts";
 import type { AdminStore, SessionChange, SessionQuery, SessionStore } from "../../ports/store.ts";
 import { type Access, insertOnce } from "./access.ts";
 import { sessionFromDocument, sessionToDocument, toObjectId, withIds } from "./conversion.ts";
 import type { SessionDocument } from "./documents.ts";
 import { metadataToFields } from "./metadata.ts";
 
-type SessionOperations = Pick<SessionStore, "createSession" | "findSession" | "findSessions" | "updateSession"> &
+type SessionOperations = Pick<SessionStore, "createSession" | "findSession" | "findSessions" | "walkSessions" | "updateSession"> &
 	Pick<AdminStore, "findAllSessions">;
 
 /** Each walks one index in its order; text compares by its bytes, and `_id` decides between equals. */
@@ -18,18 +19,48 @@ const SORTS: Readonly<Record<SessionQuery["sortBy"], Readonly<Record<SessionQuer
 	title: { asc: { title: 1, _id: 1 }, desc: { title: -1, _id: -1 } },
 };
 
-export function createSessionOperations({ operate, step, sessions }: Access): SessionOperations {
+/** The earliest time there is. */
+const BEGINNING = new Date(-8.64e15);
+
+export function createSessionOperations({ operate, step, sessions, users }: Access): SessionOperations {
+	/** Whoever deletes a person takes the account first and the sessions then: one that was inserted after that would stay for ever. */
+	async function requireOwner(session: Session): Promise<void> {
+		const owner = await step(() => users.findOne({ _id: toObjectId(session.userId) }, { projection: { _id: 1 } }));
+		if (owner !== null) return;
+		await step(() => sessions.deleteOne({ _id: toObjectId(session.id) }));
+		fail("user_not_found");
+	}
+
+	/** What the document itself says counts: an old one may have no time, and stands first then. */
+	async function behind({ id, createdAt }: Session): Promise<Filter<SessionDocument>> {
+		const _id = toObjectId(id);
+		const found = await step(() => sessions.findOne({ _id }, { projection: { created_at: 1 } }));
+		if (found !== null && !(found.created_at instanceof Date)) {
+			return { $or: [{ created_at: { $exists: false }, _id: { $gt: _id } }, { created_at: { $gt: BEGINNING } }] };
+		}
+		const at = new Date(createdAt);
+		return { created_at: { $gte: at }, $or: [{ created_at: { $gt: at } }, { _id: { $gt: _id } }] };
+	}
+
 	return {
 		createSession: (session) =>
-			operate(() =>
-				insertOnce(step, {
+			operate(async () => {
+				await insertOnce(step, {
 					insert: () => sessions.insertOne(sessionToDocument(session)),
 					isThere: async () => (await sessions.findOne({ _id: toObjectId(session.id) }, { projection: { _id: 1 } })) !== null,
 					onDuplicate: () => {
 						throw new Error("a session's id was used twice");
 					},
-				}),
-			),
+				});
+				await requireOwner(session);
+			}),
+
+		walkSessions: (userId, after, limit) =>
+			operate(async () => {
+				const own: Filter<SessionDocument> = { user_id: toObjectId(userId), ...(after !== null && (await behind(after))) };
+				const found = await step(() => sessions.find(own).sort(SORTS.createdAt.asc).limit(limit).toArray());
+				return found.map(sessionFromDocument);
+			}),
 
 		findSession: (id, userId) =>
 			operate(async () => {

@@ -49,7 +49,6 @@ export function createUserOperations({ operate, step, users }: Access): UserOper
 					updated_at: new Date(now),
 					...(change.fullName !== undefined && { full_name: change.fullName }),
 					...(change.avatarUrl !== undefined && { avatar_url: change.avatarUrl }),
-					...(change.disabled !== undefined && { disabled: change.disabled }),
 				};
 				const found = await step(() => users.findOneAndUpdate({ _id: toObjectId(id) }, { $set: set }, { returnDocument: "after" }));
 				return found === null ? fail("user_not_found") : userFromDocument(found);

@@ -9,6 +9,7 @@ import { openError } from "./errors.ts";
 import { prepareFiles } from "./files.ts";
 import first from "./schema/0001.sql" with { type: "text" };
 import second from "./schema/0002.sql" with { type: "text" };
+import third from "./schema/0003.sql" with { type: "text" };
 
 export type Step = { readonly version: number; readonly name: string; readonly sql: string };
 
@@ -16,6 +17,7 @@ export type Step = { readonly version: number; readonly name: string; readonly s
 export const STEPS: readonly Step[] = [
 	{ version: 1, name: "the first schema", sql: first },
 	{ version: 2, name: "personal keys and the audit trail", sql: second },
+	{ version: 3, name: "invitations, and where logins are used from", sql: third },
 ];
 
 /** "PKLM": says that the file is ours (https://sqlite.org/pragma.html#pragma_application_id). */

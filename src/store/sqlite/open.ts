@@ -24,6 +24,8 @@ export type SqliteStoreOptions = {
 
 const OPEN_LIMIT_MS = 5_000;
 const CHECK_LIMIT_MS = 2_000;
+/** Takes a few milliseconds. */
+const REMOVED_AT_ONCE = 500;
 const FULL_CHECK_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -98,6 +100,11 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 	const { write } = writer;
 	const progress = createProgress({ write });
 
+	/** In steps between which others' writes get their turn. */
+	async function removeRemains(): Promise<void> {
+		while (await write("removeRemains", { limit: REMOVED_AT_ONCE })) {}
+	}
+
 	return {
 		kind: "sqlite",
 		...createReads({ db, read }),
@@ -105,6 +112,11 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		createFirstAdmin: (user) => write("createFirstAdmin", user),
 		updateUser: (id, change, now) => write("updateUser", { id, change, now }),
 		setAdmin: (id, isAdmin, now) => write("setAdmin", { id, isAdmin, now }),
+		setDisabled: (id, disabled, now) => write("setDisabled", { id, disabled, now }),
+		async deleteUser(id) {
+			await write("deleteUser", { id });
+			await removeRemains();
+		},
 		lockOut: (id, now) => write("lockOut", { id, now }),
 		createLogin: (login, refreshHash, verifiedHash) => write("createLogin", { login, refreshHash, verifiedHash }),
 		replacePasswordHash: (userId, from, to) => write("replacePasswordHash", { userId, from, to }),
@@ -112,9 +124,17 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		rotateRefreshToken: (rotation) => write("rotateRefreshToken", rotation),
 		revokeLogin: (id, now) => write("revokeLogin", { id, now }),
 		revokeLogins: (userId, now, except) => write("revokeLogins", { userId, now, except: except ?? null }),
+		touchLogin: (id, address, now) => write("touchLogin", { id, address, now }),
+		setPassword: (userId, passwordHash, now) => write("setPassword", { userId, passwordHash, now }),
 		createResetToken: (hash, userId, expiresAt) => write("createResetToken", { hash, userId, expiresAt }),
 		resetPassword: (hash, passwordHash, now) => write("resetPassword", { hash, passwordHash, now }),
-		purgeLogins: (before) => write("purgeLogins", { before }),
+		async purgeLogins(before) {
+			await write("purgeLogins", { before });
+			await removeRemains();
+		},
+		createInvitation: (invitation, hash) => write("createInvitation", { invitation, hash }),
+		deleteInvitation: (id) => write("deleteInvitation", { id }),
+		createInvitedUser: (user, hash, now) => write("createInvitedUser", { user, hash, now }),
 		createSession: (session) => write("createSession", session),
 		updateSession: (id, userId, change, now) => write("updateSession", { id, userId, change, now }),
 		deleteSession: (id, userId) => write("deleteSession", { id, userId }),
@@ -130,6 +150,7 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		purgeAudit: (before) => write("purgeAudit", { before }),
 		async repairInterrupted(now) {
 			// Most starts find nothing to repair, and then need no writer.
+			if (await read(() => db.query("SELECT 1 FROM removals LIMIT 1").get() !== null)) await removeRemains();
 			const isNeeded = await read(() => db.query("SELECT 1 FROM messages WHERE status = 'streaming' LIMIT 1").get() !== null);
 			return isNeeded ? write("repairInterrupted", { now }) : 0;
 		},

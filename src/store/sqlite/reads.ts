@@ -2,6 +2,7 @@
 
 import type { Database } from "bun:sqlite";
 import { createAuditReads } from "./reads/audit.ts";
+import { createInvitationReads } from "./reads/invitations.ts";
 import { createMessageReads } from "./reads/messages.ts";
 import { createMetricsRead } from "./reads/metrics.ts";
 import { createPeopleReads } from "./reads/people.ts";
@@ -9,6 +10,7 @@ import type { Read } from "./reads/read.ts";
 import { createSessionReads } from "./reads/sessions.ts";
 
 export type Reads = ReturnType<typeof createPeopleReads> &
+	ReturnType<typeof createInvitationReads> &
 	ReturnType<typeof createSessionReads> &
 	ReturnType<typeof createMessageReads> &
 	ReturnType<typeof createMetricsRead> &
@@ -17,6 +19,7 @@ export type Reads = ReturnType<typeof createPeopleReads> &
 export function createReads(deps: { readonly db: Database; readonly read: Read }): Reads {
 	return {
 		...createPeopleReads(deps),
+		...createInvitationReads(deps),
 		...createSessionReads(deps),
 		...createMessageReads(deps),
 		...createMetricsRead(deps),

@@ -16,6 +16,8 @@ const ROOM_TO_RESUME = SIZE + 1024 * 1024;
 /** What makes the history grow, and what strangers can make grow: somebody who guesses passwords must not spend the reserve. */
 const NEW_CONTENT: ReadonlySet<WriteName> = new Set<WriteName>([
 	"createUser",
+	"createInvitation",
+	"createInvitedUser",
 	"createSession",
 	"beginTurn",
 	"appendMessage",

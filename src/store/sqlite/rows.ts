@@ -3,6 +3,7 @@
 import type { AuditAction, AuditEntry } from "../../domain/audit.ts";
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { Id } from "../../domain/id.ts";
+import type { Invitation } from "../../domain/invitation.ts";
 import type { Login } from "../../domain/login.ts";
 import type { Message, MessageStatus, Role } from "../../domain/message.ts";
 import type { Session } from "../../domain/session.ts";
@@ -31,6 +32,16 @@ export type LoginRow = {
 	last_used_at: number;
 	expires_at: number;
 	revoked_at: number | null;
+	address: string | null;
+	device: string | null;
+};
+
+export type InvitationRow = {
+	id: Id;
+	note: string | null;
+	created_by: Id | null;
+	created_at: number;
+	expires_at: number;
 };
 
 export type SessionRow = {
@@ -120,6 +131,8 @@ export function loginFromRow(row: LoginRow): Login {
 		lastUsedAt: row.last_used_at,
 		expiresAt: row.expires_at,
 		revokedAt: row.revoked_at,
+		address: row.address,
+		device: row.device,
 	};
 }
 
@@ -132,6 +145,22 @@ export function loginToRow(login: Login): LoginRow {
 		last_used_at: login.lastUsedAt,
 		expires_at: login.expiresAt,
 		revoked_at: login.revokedAt,
+		address: login.address,
+		device: login.device,
+	};
+}
+
+export function invitationFromRow(row: InvitationRow): Invitation {
+	return { id: row.id, note: row.note, createdBy: row.created_by, createdAt: row.created_at, expiresAt: row.expires_at };
+}
+
+export function invitationToRow(invitation: Invitation): InvitationRow {
+	return {
+		id: invitation.id,
+		note: invitation.note,
+		created_by: invitation.createdBy,
+		created_at: invitation.createdAt,
+		expires_at: invitation.expiresAt,
 	};
 }
 

@@ -3,6 +3,7 @@
 
 import type { Database } from "bun:sqlite";
 import { appendAudit, purgeAudit } from "./writes/audit.ts";
+import { createInvitation, createInvitedUser, deleteInvitation } from "./writes/invitations.ts";
 import {
 	changePassword,
 	createLogin,
@@ -13,11 +14,14 @@ import {
 	revokeLogin,
 	revokeLogins,
 	rotateRefreshToken,
+	setPassword,
+	touchLogin,
 } from "./writes/logins.ts";
 import { appendMessage, beginTurn, clearMessages, finishAnswer, repairInterrupted, saveProgress } from "./writes/messages.ts";
+import { deleteUser, removeRemains } from "./writes/removals.ts";
 import { createSession, deleteSession, updateSession } from "./writes/sessions.ts";
 import type { WriteArgs, WriteName, WriteRequest, WriteResult } from "./writes/table.ts";
-import { createFirstAdmin, createUser, lockOut, setAdmin, updateUser } from "./writes/users.ts";
+import { createFirstAdmin, createUser, lockOut, setAdmin, setDisabled, updateUser } from "./writes/users.ts";
 
 type Operations = { readonly [N in WriteName]: (db: Database, args: WriteArgs<N>) => WriteResult<N> };
 
@@ -26,6 +30,9 @@ const WRITES: Operations = {
 	createFirstAdmin,
 	updateUser,
 	setAdmin,
+	setDisabled,
+	deleteUser,
+	removeRemains,
 	lockOut,
 	createLogin,
 	replacePasswordHash,
@@ -33,9 +40,14 @@ const WRITES: Operations = {
 	rotateRefreshToken,
 	revokeLogin,
 	revokeLogins,
+	touchLogin,
+	setPassword,
 	createResetToken,
 	resetPassword,
 	purgeLogins,
+	createInvitation,
+	deleteInvitation,
+	createInvitedUser,
 	createSession,
 	updateSession,
 	deleteSession,

@@ -19,7 +19,7 @@ async function storedLogin(store: Store, change: Partial<Login> = {}): Promise<L
 
 /** Presents the token number `step` of a login's chain. */
 function rotation(login: Login, step: number, now: number): RefreshRotation {
-	return { hash: `${login.id}-${step}`, successorHash: `${login.id}-${step + 1}`, now, graceMs: GRACE, idleMs: IDLE };
+	return { hash: `${login.id}-${step}`, successorHash: `${login.id}-${step + 1}`, now, graceMs: GRACE, idleMs: IDLE, address: "192.0.2.7" };
 }
 
 async function isAlive(store: Store, login: Login): Promise<boolean> {
@@ -81,6 +81,41 @@ export function loginContract(current: Current): void {
 			expect((await store.findLogin(ended.id))?.login.revokedAt).toBe(NOON + 1);
 		});
 
+		test("a person's logins that go on are listed, the last used first", async () => {
+			const { store } = current;
+			const [user, other] = [aUser(), aUser()];
+			for (const person of [user, other]) await store.createUser(person);
+			const living = [
+				aLogin(user.id, { lastUsedAt: NOON + 2, address: null, device: null }),
+				aLogin(user.id, { lastUsedAt: NOON + 3 }),
+				aLogin(user.id, { lastUsedAt: NOON + 1, expiresAt: NOON + HOUR + 1 }),
+			];
+			const over = [
+				aLogin(user.id, { expiresAt: NOON + HOUR }),
+				aLogin(user.id, { revokedAt: NOON }),
+				aLogin(user.id, { lastUsedAt: NOON + HOUR - IDLE }),
+			];
+			for (const login of [...living, ...over]) await store.createLogin(login, login.id, user.passwordHash);
+			await store.createLogin(aLogin(other.id), "other", other.passwordHash);
+			const ask = { userId: user.id, now: NOON + HOUR, idleMs: IDLE };
+			const [second, first, third] = living;
+			const expected = [first, second, third].flatMap((login) => (login === undefined ? [] : [login]));
+			expect(await store.findLogins({ ...ask, skip: 0, limit: 10 })).toEqual({ items: expected, total: 3 });
+			expect(await store.findLogins({ ...ask, skip: 1, limit: 1 })).toEqual({ items: expected.slice(1, 2), total: 3 });
+			expect(await store.findLogins({ ...ask, userId: newId(), skip: 0, limit: 10 })).toEqual({ items: [], total: 0 });
+		});
+
+		test("a use is noted with its time and place while the login goes on", async () => {
+			const { store } = current;
+			const login = await storedLogin(store);
+			await store.touchLogin(login.id, "2001:db8::1", NOON + HOUR);
+			expect((await store.findLogin(login.id))?.login).toEqual({ ...login, address: "2001:db8::1", lastUsedAt: NOON + HOUR });
+			await store.revokeLogin(login.id, NOON + 2 * HOUR);
+			await store.touchLogin(login.id, null, NOON + 3 * HOUR);
+			expect((await store.findLogin(login.id))?.login).toMatchObject({ address: "2001:db8::1", lastUsedAt: NOON + HOUR });
+			await store.touchLogin(newId(), null, NOON);
+		});
+
 		test("purging removes what ended before that time and nothing else", async () => {
 			const { store } = current;
 			const expired = await storedLogin(store, { expiresAt: NOON - 1 });
@@ -112,6 +147,8 @@ export function loginContract(current: Current): void {
 			expect(await store.rotateRefreshToken(rotation(login, 0, NOON + HOUR))).toBe("rotated");
 			expect(await store.rotateRefreshToken(rotation(login, 1, NOON + 2 * HOUR))).toBe("rotated");
 			expect((await store.findLogin(login.id))?.login).toEqual({ ...login, lastUsedAt: NOON + 2 * HOUR });
+			await store.rotateRefreshToken({ ...rotation(login, 2, NOON + 3 * HOUR), address: null });
+			expect((await store.findLogin(login.id))?.login).toMatchObject({ lastUsedAt: NOON + 3 * HOUR, address: null });
 			expect((await store.findLoginByRefreshHash(`${login.id}-2`))?.id).toBe(login.id);
 		});
 
@@ -214,6 +251,26 @@ export function loginContract(current: Current): void {
 			for (const code of codes) expect(code).toBe("invalid_credentials");
 			for (const login of logins) expect(await isAlive(store, login)).toBe(false);
 			expect(await isAlive(store, kept)).toBe(true);
+		});
+
+		test("one that is set for somebody ends every login of that person, and nobody else's", async () => {
+			const { store } = current;
+			const [login, stranger] = [await storedLogin(store), await storedLogin(store)];
+			await store.setPassword(login.userId, "$argon2id$set", NOON + 1);
+			expect(await store.findUserById(login.userId)).toMatchObject({ passwordHash: "$argon2id$set", updatedAt: NOON + 1 });
+			expect([await isAlive(store, login), await isAlive(store, stranger)]).toEqual([false, true]);
+			await expectCode(store.createLogin(aLogin(login.userId), "late", aUser().passwordHash), "invalid_credentials");
+			await store.createLogin(aLogin(login.userId), "anew", "$argon2id$set");
+		});
+
+		test("a reset link is for the password that was forgotten, not for one that was set since", async () => {
+			const { store } = current;
+			const [kept, other] = [await storedLogin(store), await storedLogin(store)];
+			const { passwordHash: verifiedHash } = aUser();
+			for (const { userId } of [kept, other]) await store.createResetToken(userId, userId, NOON + HOUR);
+			await store.changePassword({ userId: kept.userId, verifiedHash, passwordHash: "new", keptLogin: kept.id, now: NOON });
+			await store.setPassword(other.userId, "new", NOON);
+			for (const { userId } of [kept, other]) await expectCode(store.resetPassword(userId, "late", NOON), "invalid_reset_token");
 		});
 
 		test("two changes at the same time: one counts", async () => {

@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import type { AuditEntry } from "../../../src/domain/audit.ts";
 import { type ErrorCode, PocketError } from "../../../src/domain/errors.ts";
 import { createIdSource, type Id } from "../../../src/domain/id.ts";
+import type { Invitation } from "../../../src/domain/invitation.ts";
 import type { Login } from "../../../src/domain/login.ts";
 import type { Message } from "../../../src/domain/message.ts";
 import type { Session } from "../../../src/domain/session.ts";
@@ -46,7 +47,22 @@ export function aUser(change: Partial<User> = {}): User {
 }
 
 export function aLogin(userId: Id, change: Partial<Login> = {}): Login {
-	return { id: newId(), userId, seed: "c2VlZA", createdAt: NOON, lastUsedAt: NOON, expiresAt: NOON + 30 * DAY, revokedAt: null, ...change };
+	return {
+		id: newId(),
+		userId,
+		seed: "c2VlZA",
+		createdAt: NOON,
+		lastUsedAt: NOON,
+		expiresAt: NOON + 30 * DAY,
+		revokedAt: null,
+		address: "192.0.2.7",
+		device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		...change,
+	};
+}
+
+export function anInvitation(change: Partial<Invitation> = {}): Invitation {
+	return { id: newId(), note: "for Grace", createdBy: null, createdAt: NOON, expiresAt: NOON + DAY, ...change };
 }
 
 export function anEntry(change: Partial<AuditEntry> = {}): AuditEntry {

@@ -3,17 +3,21 @@
 import type { Database } from "bun:sqlite";
 import type { Id } from "../../../domain/id.ts";
 import type { Message } from "../../../domain/message.ts";
-import type { AdminStore, MessagePage, MessageStore, MessageWindow, Page, Range, Turn } from "../../../ports/store.ts";
+import type { AdminStore, MessagePage, MessageStore, MessageWalk, MessageWindow, Page, Range, Turn } from "../../../ports/store.ts";
 import { withParts } from "../parts.ts";
 import { type MessageRow, messageFromRow, type SqlValues } from "../rows.ts";
 import type { Read } from "./read.ts";
 
-type MessageReads = Pick<MessageStore, "findMessages" | "findTurn" | "findTurnOfGeneration" | "findMessage" | "findVersions"> &
+type MessageReads = Pick<
+	MessageStore,
+	"findMessages" | "findTurn" | "findTurnOfGeneration" | "findMessage" | "findVersions" | "walkMessages"
+> &
 	Pick<AdminStore, "findAllMessages">;
 
 export function createMessageReads({ db, read }: { readonly db: Database; readonly read: Read }): MessageReads {
 	return {
 		findMessages: (sessionId, window) => read(() => findMessages(db, sessionId, window)),
+		walkMessages: (walk) => read(() => walkMessages(db, walk)),
 		findTurn: (sessionId, clientMessageId) => read(() => findTurn(db, sessionId, clientMessageId)),
 		findTurnOfGeneration: (generationId, userId) => read(() => findTurnOfGeneration(db, generationId, userId)),
 		findMessage: (id, userId) => read(() => findMessage(db, id, userId)),
@@ -58,6 +62,18 @@ function rowsOf(db: Database, sessionId: Id, window: MessageWindow): MessageRow[
 			"SELECT * FROM messages WHERE session_id = $sessionId AND in_force = 1 ORDER BY seq LIMIT $limit OFFSET $offset",
 		)
 		.all({ sessionId, limit: window.limit, offset: window.offset });
+}
+
+function walkMessages(db: Database, { sessionId, inForce, after, limit }: MessageWalk): readonly Message[] {
+	return db
+		.query<MessageRow, [SqlValues]>(
+			`SELECT * FROM messages
+			WHERE session_id = $sessionId AND in_force = $inForce
+				AND seq > CASE WHEN $after IS NULL THEN 0 ELSE (SELECT seq FROM messages WHERE id = $after) END
+			ORDER BY seq LIMIT $limit`,
+		)
+		.all({ sessionId, inForce: inForce ? 1 : 0, after, limit })
+		.map((row) => messageOf(db, row));
 }
 
 function findTurn(db: Database, sessionId: Id, clientMessageId: string): Turn | undefined {

@@ -3,13 +3,13 @@
 import type { Database } from "bun:sqlite";
 import type { Login } from "../../../domain/login.ts";
 import type { User } from "../../../domain/user.ts";
-import type { LoginStore, Page, Range, UserStore } from "../../../ports/store.ts";
+import type { LoginQuery, LoginStore, Page, Range, UserStore } from "../../../ports/store.ts";
 import { type LoginRow, loginFromRow, type SqlValues, type UserRow, userFromRow } from "../rows.ts";
 import { countAdmins } from "../writes/users.ts";
 import type { Read } from "./read.ts";
 
 type PeopleReads = Pick<UserStore, "findUserById" | "findUserByEmail" | "findUsers" | "countAdmins"> &
-	Pick<LoginStore, "findLogin" | "findLoginByRefreshHash">;
+	Pick<LoginStore, "findLogin" | "findLoginByRefreshHash" | "findLogins">;
 
 export function createPeopleReads({ db, read }: { readonly db: Database; readonly read: Read }): PeopleReads {
 	return {
@@ -19,6 +19,7 @@ export function createPeopleReads({ db, read }: { readonly db: Database; readonl
 		findUsers: (range) => read(() => findUsers(db, range)),
 		countAdmins: () => read(() => countAdmins(db)),
 		findLogin: (id) => read(() => findLogin(db, id)),
+		findLogins: (query) => read(() => findLogins(db, query)),
 		findLoginByRefreshHash: (hash) => read(() => findLoginByRefreshHash(db, hash)),
 	};
 }
@@ -40,13 +41,15 @@ type LoginWithUserRow = UserRow & {
 	last_used_at: number;
 	expires_at: number;
 	revoked_at: number | null;
+	address: string | null;
+	device: string | null;
 };
 
 function findLogin(db: Database, id: Login["id"]): { readonly login: Login; readonly user: User } | undefined {
 	const row = db
 		.query<LoginWithUserRow, [SqlValues]>(
 			`SELECT users.*, logins.id AS login_id, logins.seed, logins.created_at AS login_created_at, logins.last_used_at, logins.expires_at,
-				logins.revoked_at
+				logins.revoked_at, logins.address, logins.device
 			FROM logins JOIN users ON users.id = logins.user_id
 			WHERE logins.id = $id`,
 		)
@@ -63,4 +66,22 @@ function findLoginByRefreshHash(db: Database, hash: string): Login | undefined {
 		)
 		.get({ hash });
 	return row === null ? undefined : loginFromRow(row);
+}
+
+function findLogins(db: Database, { userId, now, idleMs, skip, limit }: LoginQuery): Page<Login> {
+	const living = { userId, now, usedAfter: now - idleMs };
+	const rows = db
+		.query<LoginRow, [SqlValues]>(
+			`SELECT * FROM logins
+			WHERE user_id = $userId AND revoked_at IS NULL AND expires_at > $now AND last_used_at > $usedAfter
+			ORDER BY last_used_at DESC, id DESC LIMIT $limit OFFSET $skip`,
+		)
+		.all({ ...living, skip, limit });
+	const total = db
+		.query<{ count: number }, [SqlValues]>(
+			`SELECT count(*) AS count FROM logins
+			WHERE user_id = $userId AND revoked_at IS NULL AND expires_at > $now AND last_used_at > $usedAfter`,
+		)
+		.get(living);
+	return { items: rows.map(loginFromRow), total: total?.count ?? 0 };
 }

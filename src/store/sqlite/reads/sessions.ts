@@ -1,12 +1,13 @@
 // Reads of sessions: one, a person's list in each of its orders, everybody's.
 
 import type { Database } from "bun:sqlite";
+import type { Id } from "../../../domain/id.ts";
 import type { Session } from "../../../domain/session.ts";
 import type { AdminStore, Page, Range, SessionQuery, SessionStore } from "../../../ports/store.ts";
 import { type SessionRow, type SqlValues, sessionFromRow } from "../rows.ts";
 import type { Read } from "./read.ts";
 
-type SessionReads = Pick<SessionStore, "findSession" | "findSessions"> & Pick<AdminStore, "findAllSessions">;
+type SessionReads = Pick<SessionStore, "findSession" | "findSessions" | "walkSessions"> & Pick<AdminStore, "findAllSessions">;
 
 /** Each walks one index in its order; text compares by its bytes (BINARY), and `id` decides between equals. */
 const LISTS: Readonly<Record<SessionQuery["sortBy"], Readonly<Record<SessionQuery["sortOrder"], string>>>> = {
@@ -32,6 +33,7 @@ export function createSessionReads({ db, read }: { readonly db: Database; readon
 				return row === null ? undefined : sessionFromRow(row);
 			}),
 		findSessions: (query) => read(() => findSessions(db, query)),
+		walkSessions: (userId, after, limit) => read(() => walkSessions(db, userId, after, limit)),
 		findAllSessions: (range) => read(() => findAllSessions(db, range)),
 	};
 }
@@ -40,6 +42,16 @@ function findSessions(db: Database, { userId, sortBy, sortOrder, skip, limit }: 
 	const rows = db.query<SessionRow, [SqlValues]>(LISTS[sortBy][sortOrder]).all({ userId, skip, limit });
 	const total = db.query<{ count: number }, [SqlValues]>("SELECT count FROM session_totals WHERE user_id = $userId").get({ userId });
 	return { items: rows.map(sessionFromRow), total: total?.count ?? 0 };
+}
+
+function walkSessions(db: Database, userId: Id, after: Session | null, limit: number): readonly Session[] {
+	return db
+		.query<SessionRow, [SqlValues]>(
+			`SELECT * FROM sessions WHERE user_id = $userId AND (created_at, id) > ($createdAt, $id)
+			ORDER BY created_at, id LIMIT $limit`,
+		)
+		.all({ userId, createdAt: after?.createdAt ?? Number.MIN_SAFE_INTEGER, id: after?.id ?? "", limit })
+		.map(sessionFromRow);
 }
 
 function findAllSessions(db: Database, { skip, limit }: Range): Page<Session> {

@@ -13,8 +13,8 @@ export function createLogin(db: Database, { login, refreshHash, verifiedHash }: 
 		.get({ userId: login.userId, verifiedHash });
 	if (person === null) fail("invalid_credentials");
 	db.query<never, [SqlValues]>(
-		`INSERT INTO logins (id, user_id, seed, created_at, last_used_at, expires_at, revoked_at)
-		VALUES ($id, $user_id, $seed, $created_at, $last_used_at, $expires_at, $revoked_at)`,
+		`INSERT INTO logins (id, user_id, seed, created_at, last_used_at, expires_at, revoked_at, address, device)
+		VALUES ($id, $user_id, $seed, $created_at, $last_used_at, $expires_at, $revoked_at, $address, $device)`,
 	).run(loginToRow(login));
 	insertToken(db, refreshHash, login.id);
 }
@@ -37,6 +37,29 @@ export function changePassword(db: Database, change: WriteArgs<"changePassword">
 		.get({ userId, verifiedHash, passwordHash, now });
 	if (person === null) fail("wrong_password");
 	revokeLogins(db, { userId, now, except: keptLogin });
+	dropResetToken(db, userId);
+}
+
+export function setPassword(db: Database, { userId, passwordHash, now }: WriteArgs<"setPassword">): undefined {
+	const person = db
+		.query<{ id: Id }, [SqlValues]>("UPDATE users SET password_hash = $passwordHash, updated_at = $now WHERE id = $userId RETURNING id")
+		.get({ userId, passwordHash, now });
+	if (person === null) fail("user_not_found");
+	revokeLogins(db, { userId, now, except: null });
+	dropResetToken(db, userId);
+}
+
+/** A link for a forgotten password is for the password that was forgotten, not for the one after it. */
+function dropResetToken(db: Database, userId: Id): void {
+	db.query<never, [SqlValues]>("DELETE FROM reset_tokens WHERE user_id = $userId").run({ userId });
+}
+
+export function touchLogin(db: Database, { id, address, now }: WriteArgs<"touchLogin">): undefined {
+	db.query<never, [SqlValues]>("UPDATE logins SET last_used_at = $now, address = $address WHERE id = $id AND revoked_at IS NULL").run({
+		id,
+		address,
+		now,
+	});
 }
 
 type TokenRow = LoginRow & { spent_at: number | null; successor_hash: string | null; successor_spent_at: number | null };
@@ -60,7 +83,7 @@ export function rotateRefreshToken(db: Database, rotation: RefreshRotation): Ref
 			now,
 		});
 		insertToken(db, successorHash, token.id);
-		db.query<never, [SqlValues]>("UPDATE logins SET last_used_at = $now WHERE id = $id").run({ id: token.id, now });
+		touchLogin(db, { id: token.id, address: rotation.address, now });
 		return "rotated";
 	}
 	// The clock may have been set back since; a grace must not become a day by that.
@@ -113,4 +136,5 @@ export function resetPassword(db: Database, { hash, passwordHash, now }: WriteAr
 export function purgeLogins(db: Database, { before }: WriteArgs<"purgeLogins">): undefined {
 	db.query<never, [SqlValues]>("DELETE FROM logins WHERE expires_at < $before OR revoked_at < $before").run({ before });
 	db.query<never, [SqlValues]>("DELETE FROM reset_tokens WHERE expires_at < $before").run({ before });
+	db.query<never, [SqlValues]>("DELETE FROM invitations WHERE expires_at < $before").run({ before });
 }

@@ -6,8 +6,11 @@ import type { Id } from "../../../domain/id.ts";
 import type { Session } from "../../../domain/session.ts";
 import { type SessionRow, type SqlValues, sessionFromRow, sessionToRow, toJson } from "../rows.ts";
 import type { WriteArgs } from "./table.ts";
+import { requireUser } from "./users.ts";
 
 export function createSession(db: Database, session: Session): undefined {
+	// A request that was under way when its account was deleted must not leave anything behind.
+	requireUser(db, session.userId);
 	db.query<never, [SqlValues]>(
 		`INSERT INTO sessions (id, user_id, title, metadata, model, system_prompt, created_at, updated_at, last_message_at, last_message,
 			message_count)

@@ -3,6 +3,7 @@
 
 import type { AuditEntry } from "../../../domain/audit.ts";
 import type { Id } from "../../../domain/id.ts";
+import type { Invitation } from "../../../domain/invitation.ts";
 import type { Login } from "../../../domain/login.ts";
 import type { Message } from "../../../domain/message.ts";
 import type { Session } from "../../../domain/session.ts";
@@ -31,6 +32,9 @@ export type WriteOperations = {
 	createFirstAdmin: { args: User; result: undefined };
 	updateUser: { args: { id: Id; change: UserChange; now: number }; result: User };
 	setAdmin: { args: { id: Id; isAdmin: boolean; now: number }; result: User };
+	setDisabled: { args: { id: Id; disabled: boolean; now: number }; result: User };
+	deleteUser: { args: { id: Id }; result: undefined };
+	removeRemains: { args: { limit: number }; result: boolean };
 	lockOut: { args: { id: Id; now: number }; result: User };
 	createLogin: { args: { login: Login; refreshHash: string; verifiedHash: string }; result: undefined };
 	replacePasswordHash: { args: { userId: Id; from: string; to: string }; result: boolean };
@@ -38,9 +42,14 @@ export type WriteOperations = {
 	rotateRefreshToken: { args: RefreshRotation; result: RefreshOutcome };
 	revokeLogin: { args: { id: Id; now: number }; result: undefined };
 	revokeLogins: { args: { userId: Id; now: number; except: Id | null }; result: undefined };
+	touchLogin: { args: { id: Id; address: string | null; now: number }; result: undefined };
+	setPassword: { args: { userId: Id; passwordHash: string; now: number }; result: undefined };
 	createResetToken: { args: { hash: string; userId: Id; expiresAt: number }; result: undefined };
 	resetPassword: { args: { hash: string; passwordHash: string; now: number }; result: Id };
 	purgeLogins: { args: { before: number }; result: undefined };
+	createInvitation: { args: { invitation: Invitation; hash: string }; result: undefined };
+	deleteInvitation: { args: { id: Id }; result: undefined };
+	createInvitedUser: { args: { user: User; hash: string; now: number }; result: undefined };
 	createSession: { args: Session; result: undefined };
 	updateSession: { args: { id: Id; userId: Id; change: SessionChange; now: number }; result: Session };
 	deleteSession: { args: { id: Id; userId: Id }; result: undefined };

@@ -5,6 +5,7 @@ import { fail } from "../../../domain/errors.ts";
 import type { Id } from "../../../domain/id.ts";
 import type { User } from "../../../domain/user.ts";
 import { type SqlValues, type UserRow, userFromRow, userToRow } from "../rows.ts";
+import { revokeLogins } from "./logins.ts";
 import type { WriteArgs } from "./table.ts";
 
 export function createUser(db: Database, user: User): undefined {
@@ -27,15 +28,21 @@ export function createFirstAdmin(db: Database, user: User): undefined {
 
 export function updateUser(db: Database, { id, change, now }: WriteArgs<"updateUser">): User {
 	const user = requireUser(db, id);
-	const { fullName = user.fullName, avatarUrl = user.avatarUrl, disabled = user.disabled } = change;
-	return writeUser(db, { ...user, fullName, avatarUrl, disabled, updatedAt: now });
+	const { fullName = user.fullName, avatarUrl = user.avatarUrl } = change;
+	return writeUser(db, { ...user, fullName, avatarUrl, updatedAt: now });
 }
 
 export function setAdmin(db: Database, { id, isAdmin, now }: WriteArgs<"setAdmin">): User {
 	const user = requireUser(db, id);
-	const isLast = user.isAdmin && !user.disabled && countAdmins(db) === 1;
-	if (!isAdmin && isLast) fail("last_admin");
+	if (!isAdmin && isLastAdmin(db, user)) fail("last_admin");
 	return writeUser(db, { ...user, isAdmin, updatedAt: now });
+}
+
+export function setDisabled(db: Database, { id, disabled, now }: WriteArgs<"setDisabled">): User {
+	const user = requireUser(db, id);
+	if (disabled && isLastAdmin(db, user)) fail("last_admin");
+	if (disabled) revokeLogins(db, { userId: id, now, except: null });
+	return writeUser(db, { ...user, disabled, updatedAt: now });
 }
 
 export function lockOut(db: Database, { id, now }: WriteArgs<"lockOut">): User {
@@ -48,7 +55,11 @@ export function countAdmins(db: Database): number {
 	return row?.count ?? 0;
 }
 
-function requireUser(db: Database, id: Id): User {
+export function isLastAdmin(db: Database, user: User): boolean {
+	return user.isAdmin && !user.disabled && countAdmins(db) === 1;
+}
+
+export function requireUser(db: Database, id: Id): User {
 	const row = db.query<UserRow, [SqlValues]>("SELECT * FROM users WHERE id = $id").get({ id });
 	return row === null ? fail("user_not_found") : userFromRow(row);
 }
