@@ -2,6 +2,7 @@
 // (test/contracts/store.ts). Every method can reject with `store_unavailable`; each write also with `store_full`.
 // A write resolves when it is durable. Times are milliseconds since 1970, UTC.
 
+import type { ApiKey } from "../domain/api-key.ts";
 import type { ErrorCode } from "../domain/errors.ts";
 import type { FinishReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
@@ -120,6 +121,24 @@ export type InvitationStore = {
 	deleteInvitation(id: Id): Promise<void>;
 	/** Makes an account and spends the invitation for it, in one step: of any number at once, one. Codes: `invalid_invitation`, `email_taken`. */
 	createInvitedUser(user: User, hash: string, now: number): Promise<void>;
+};
+
+export type KeyStore = {
+	/** Stores a personal key with its hash (SHA-256 in hexadecimal). Codes: `user_not_found`. */
+	createKey(key: ApiKey, hash: string): Promise<void>;
+	/** Of one person, newest first. */
+	findKeys(userId: Id): Promise<readonly ApiKey[]>;
+	/** The key and its person, when both are there; whether they are still good is the caller's rule. */
+	findKey(id: Id): Promise<{ readonly key: ApiKey; readonly user: User } | undefined>;
+	findKeyByHash(hash: string): Promise<{ readonly key: ApiKey; readonly user: User } | undefined>;
+	/** Notes that a key was used now, unless that was noted after `notedBefore` already: many uses are one write. Harmless when it is gone. */
+	touchKey(id: Id, now: number, notedBefore: number): Promise<void>;
+	/** Only when it belongs to this person. Codes: `key_not_found`. */
+	deleteKey(id: Id, userId: Id): Promise<void>;
+	/** All of a person; tells how many. */
+	deleteKeys(userId: Id): Promise<number>;
+	/** Removes keys that ended before this time. */
+	purgeKeys(before: number): Promise<void>;
 };
 
 export const SESSION_SORTS = ["createdAt", "updatedAt", "title"] as const;
@@ -242,6 +261,7 @@ export type AdminStore = {
 export type Store = UserStore &
 	LoginStore &
 	InvitationStore &
+	KeyStore &
 	SessionStore &
 	MessageStore &
 	AdminStore &

@@ -5,6 +5,7 @@ import type { Store } from "../../src/ports/store.ts";
 import { adminContract } from "./store/admin.ts";
 import { auditContract } from "./store/audit.ts";
 import { invitationContract } from "./store/invitations.ts";
+import { keyContract } from "./store/keys.ts";
 import { loginContract } from "./store/logins.ts";
 import { messageContract } from "./store/messages.ts";
 import { peopleContract } from "./store/people.ts";
@@ -47,6 +48,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
 		messageContract(current);
 		adminContract(current);
 		auditContract(current);
+		keyContract(current);
 		lifeContract(current);
 	});
 }

@@ -7,6 +7,7 @@ import { PocketError } from "../../src/domain/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { INDEXES } from "../../src/store/mongo/indexes.ts";
 import {
+	aKey,
 	aLogin,
 	aMessage,
 	anEnd,
@@ -44,6 +45,7 @@ const TABLES: Readonly<Record<string, keyof typeof INDEXES>> = {
 	users_logins: "logins",
 	users_refresh_tokens: "refreshTokens",
 	users_reset_tokens: "resetTokens",
+	users_api_keys: "apiKeys",
 	users_audit: "audit",
 	users_invitations: "invitations",
 };
@@ -224,6 +226,15 @@ async function callEverything(store: Store): Promise<void> {
 	await store.lockOut(anna.id, NOON);
 	await store.createFirstAdmin(bob);
 	await store.purgeLogins(NOON + HOUR);
+	const key = aKey(anna.id);
+	await store.createKey(key, "hash");
+	await store.findKeys(anna.id);
+	await store.findKey(key.id);
+	await store.findKeyByHash("hash");
+	await store.touchKey(key.id, NOON, NOON);
+	await store.deleteKey(key.id, anna.id);
+	await store.deleteKeys(anna.id);
+	await store.purgeKeys(NOON);
 	await store.appendAudit(anEntry());
 	for (const filter of [{}, { userId: anna.id }, { action: "login" }, { userId: anna.id, action: "login" }] as const) {
 		await store.findAudit({ ...filter, limit: 10 });

@@ -7,6 +7,7 @@ import { PocketError } from "../../src/domain/errors.ts";
 import type { Session } from "../../src/domain/session.ts";
 import type { Store, Turn } from "../../src/ports/store.ts";
 import {
+	aKey,
 	aLogin,
 	aMessage,
 	anEnd,
@@ -360,6 +361,22 @@ export const SCENARIOS: readonly Scenario[] = [
 		},
 	},
 	{
+		name: "making a personal key",
+		async prepare(store) {
+			const user = aUser();
+			await store.createUser(user);
+			const key = aKey(user.id);
+			return {
+				act: (by) => by.createKey(key, "hash"),
+				async check(by, isDone) {
+					const found = await by.findKeyByHash("hash");
+					if (isDone || found !== undefined) expect(found?.key).toEqual(key);
+					expect(await by.findKeys(user.id)).toHaveLength(found === undefined ? 0 : 1);
+				},
+			};
+		},
+	},
+	{
 		name: "disabling an administrator",
 		async prepare(store) {
 			const admins = [aUser({ isAdmin: true }), aUser({ isAdmin: true })] as const;
@@ -422,6 +439,7 @@ export const SCENARIOS: readonly Scenario[] = [
 			await store.createLogin(aLogin(first.id), "0", first.passwordHash);
 			await store.createResetToken("link", first.id, NOON + HOUR);
 			await store.createInvitation(anInvitation({ createdBy: first.id }), "token");
+			await store.createKey(aKey(first.id), "key");
 			const sessions = [aSession(first.id), aSession(first.id)];
 			for (const session of sessions) {
 				await store.createSession(session);
@@ -439,6 +457,7 @@ export const SCENARIOS: readonly Scenario[] = [
 					["users_refresh_tokens", {}],
 					["users_reset_tokens", { _id }],
 					["users_invitations", { created_by: _id }],
+					["users_api_keys", { user_id: _id }],
 					["sessions", { user_id: _id }],
 					["messages", { user_id: _id }],
 				] as const;
@@ -449,9 +468,24 @@ export const SCENARIOS: readonly Scenario[] = [
 				async check(by, isDone) {
 					const isThere = (await by.findUserById(first.id)) !== undefined;
 					if (isDone) expect(isThere).toBe(false);
-					expect(await traces()).toEqual(isThere ? [1, 1, 1, 1, 1, 2, 4] : [0, 0, 0, 0, 0, 0, 0]);
+					expect(await traces()).toEqual(isThere ? [1, 1, 1, 1, 1, 1, 2, 4] : [0, 0, 0, 0, 0, 0, 0, 0]);
 					if (!isThere) await expectCode(by.deleteUser(second.id), "last_admin");
 					expect(await contents(by, kept)).toEqual(["prompt 1", "answer 1"]);
+				},
+			};
+		},
+	},
+	{
+		name: "revoking a personal key",
+		async prepare(store) {
+			const user = aUser();
+			await store.createUser(user);
+			const key = aKey(user.id);
+			await store.createKey(key, "hash");
+			return {
+				act: (by) => by.deleteKey(key.id, user.id),
+				async check(by, isDone) {
+					if (isDone) expect(await by.findKey(key.id)).toBeUndefined();
 				},
 			};
 		},

@@ -4,6 +4,7 @@
 import type { Collection, Db } from "mongodb";
 import { PocketError } from "../../domain/errors.ts";
 import type {
+	ApiKeyDocument,
 	AuditDocument,
 	InvitationDocument,
 	LoginDocument,
@@ -26,6 +27,7 @@ export type Collections = {
 	readonly logins: Collection<LoginDocument>;
 	readonly refreshTokens: Collection<RefreshTokenDocument>;
 	readonly resetTokens: Collection<ResetTokenDocument>;
+	readonly apiKeys: Collection<ApiKeyDocument>;
 	readonly audit: Collection<AuditDocument>;
 	readonly invitations: Collection<InvitationDocument>;
 	readonly removals: Collection<RemovalDocument>;
@@ -42,6 +44,7 @@ export function openCollections(db: Db, names: CollectionNames): Collections {
 		logins: db.collection(`${names.users}_logins`),
 		refreshTokens: db.collection(`${names.users}_refresh_tokens`),
 		resetTokens: db.collection(`${names.users}_reset_tokens`),
+		apiKeys: db.collection(`${names.users}_api_keys`),
 		audit: db.collection(`${names.users}_audit`),
 		invitations: db.collection(`${names.users}_invitations`),
 		removals: db.collection(`${names.sessions}_removals`),

@@ -130,6 +130,19 @@ export type ResetTokenDocument = {
 	spent?: { by: ObjectId; password_hash: string; at: Date } | null;
 };
 
+/** A personal key; only its hash is here. */
+export type ApiKeyDocument = {
+	_id: ObjectId;
+	user_id: ObjectId;
+	name: string;
+	prefix: string;
+	hash: string;
+	scopes: string[];
+	created_at: Date;
+	expires_at: Date | null;
+	last_used_at: Date | null;
+};
+
 /** Ours alone, and read by ourselves alone: its fields are always there. */
 export type AuditDocument = {
 	_id: ObjectId;

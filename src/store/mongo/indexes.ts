@@ -53,6 +53,7 @@ export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "remo
 	logins: [{ key: { user_id: 1, last_used_at: -1, _id: -1 } }, { key: { expires_at: 1 } }, { key: { revoked_at: 1 } }],
 	refreshTokens: [{ key: { login_id: 1 } }],
 	resetTokens: [{ key: { hash: 1 } }, { key: { expires_at: 1 } }],
+	apiKeys: [{ key: { hash: 1 }, unique: true }, { key: { user_id: 1, _id: 1 } }, { key: { expires_at: 1 } }],
 	// Its order is that of `_id`. No TTL index: the retention is a setting, and the hourly purge follows it in both stores.
 	audit: [{ key: { user_id: 1, _id: 1 } }, { key: { by_id: 1, _id: 1 } }, { key: { action: 1, _id: 1 } }],
 	invitations: [{ key: { hash: 1 }, unique: true }, { key: { expires_at: 1 } }, { key: { created_by: 1 } }],
@@ -82,7 +83,7 @@ export function nameOfIndexes(access: Access, { name, indexes }: MissingIndexes)
 type IndexedName = keyof typeof INDEXES;
 
 function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
-	const { users, sessions, messages, logins, refreshTokens, resetTokens, audit, invitations } = INDEXES;
+	const { users, sessions, messages, logins, refreshTokens, resetTokens, apiKeys, audit, invitations } = INDEXES;
 	return [
 		["users", users],
 		["sessions", sessions],
@@ -90,6 +91,7 @@ function tableRows(): readonly (readonly [IndexedName, readonly Index[]])[] {
 		["logins", logins],
 		["refreshTokens", refreshTokens],
 		["resetTokens", resetTokens],
+		["apiKeys", apiKeys],
 		["audit", audit],
 		["invitations", invitations],
 	];

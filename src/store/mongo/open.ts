@@ -6,6 +6,7 @@
 import type { Store } from "../../ports/store.ts";
 import { type Access, within } from "./access.ts";
 import { createAdministratorOperations } from "./administrators.ts";
+import { createApiKeyOperations } from "./api-keys.ts";
 import { createAuditOperations } from "./audit.ts";
 import { createClearing } from "./clearing.ts";
 import { type Connection, type ConnectOptions, connect, type MongoPlace } from "./connection.ts";
@@ -77,6 +78,7 @@ function composeStore({ access, close: disconnect }: Connection): Store {
 		...createMessageReads({ access, doubts }),
 		...createProgress(access),
 		...createMetrics(access),
+		...createApiKeyOperations(access),
 		...createAuditOperations(access),
 		...createRepair({ access, state, turns, clearing, passwords, ender, invitations, removing }),
 		beginTurn,

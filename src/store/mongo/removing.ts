@@ -3,7 +3,7 @@
 // 1. A note of what is about to happen. A crash after it: the person is still there, nothing was acknowledged, and only the note goes.
 // 2. The account, unless it is the last administrator's. From then on nobody finds the person, and a login or a session that is just being
 //    made finds that out itself (logins.ts, sessions.ts). A crash after it: the note leads to the rest.
-// 3. Logins, tokens, invitations; sessions before messages, because whoever adds a message looks for its session afterwards (turns.ts).
+// 3. Logins, tokens, keys, invitations; sessions before messages, because whoever adds a message looks for its session afterwards (turns.ts).
 // 4. The note stays for a while, because another process may just have been writing; then the third step is done once more.
 
 import type { ObjectId } from "mongodb";
@@ -20,7 +20,7 @@ export type Removing = Pick<UserStore, "deleteUser"> & {
 const LOGINS_AT_ONCE = 500;
 
 export function createRemoving({ access, takeFrom }: { readonly access: Access; readonly takeFrom: Administrators["takeFrom"] }): Removing {
-	const { operate, step, users, sessions, messages, logins, refreshTokens, resetTokens, invitations, peopleRemovals } = access;
+	const { operate, step, users, sessions, messages, logins, refreshTokens, resetTokens, apiKeys, invitations, peopleRemovals } = access;
 
 	const isThere = async (_id: ObjectId): Promise<boolean> =>
 		(await step(() => users.findOne({ _id }, { projection: { _id: 1 } }))) !== null;
@@ -45,6 +45,7 @@ export function createRemoving({ access, takeFrom }: { readonly access: Access; 
 	async function removeRemains(user_id: ObjectId): Promise<void> {
 		await removeLogins(user_id);
 		await step(() => resetTokens.deleteOne({ _id: user_id }));
+		await step(() => apiKeys.deleteMany({ user_id }));
 		await step(() => invitations.deleteMany({ created_by: user_id }));
 		await step(() => sessions.deleteMany({ user_id }), LONG_STEP_MS);
 		await step(() => messages.deleteMany({ user_id }), LONG_STEP_MS);

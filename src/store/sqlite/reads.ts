@@ -3,6 +3,7 @@
 import type { Database } from "bun:sqlite";
 import { createAuditReads } from "./reads/audit.ts";
 import { createInvitationReads } from "./reads/invitations.ts";
+import { createKeyReads } from "./reads/keys.ts";
 import { createMessageReads } from "./reads/messages.ts";
 import { createMetricsRead } from "./reads/metrics.ts";
 import { createPeopleReads } from "./reads/people.ts";
@@ -11,6 +12,7 @@ import { createSessionReads } from "./reads/sessions.ts";
 
 export type Reads = ReturnType<typeof createPeopleReads> &
 	ReturnType<typeof createInvitationReads> &
+	ReturnType<typeof createKeyReads> &
 	ReturnType<typeof createSessionReads> &
 	ReturnType<typeof createMessageReads> &
 	ReturnType<typeof createMetricsRead> &
@@ -20,6 +22,7 @@ export function createReads(deps: { readonly db: Database; readonly read: Read }
 	return {
 		...createPeopleReads(deps),
 		...createInvitationReads(deps),
+		...createKeyReads(deps),
 		...createSessionReads(deps),
 		...createMessageReads(deps),
 		...createMetricsRead(deps),

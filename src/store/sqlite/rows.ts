@@ -1,5 +1,6 @@
 // Rows of the tables as SQLite gives them, and their way to and from the domain. No SQL and no rule.
 
+import { type ApiKey, KEY_SCOPES } from "../../domain/api-key.ts";
 import type { AuditAction, AuditEntry } from "../../domain/audit.ts";
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { Id } from "../../domain/id.ts";
@@ -42,6 +43,17 @@ export type InvitationRow = {
 	created_by: Id | null;
 	created_at: number;
 	expires_at: number;
+};
+
+export type KeyRow = {
+	id: Id;
+	user_id: Id;
+	name: string;
+	prefix: string;
+	scopes: string;
+	created_at: number;
+	expires_at: number | null;
+	last_used_at: number | null;
 };
 
 export type SessionRow = {
@@ -161,6 +173,33 @@ export function invitationToRow(invitation: Invitation): InvitationRow {
 		created_by: invitation.createdBy,
 		created_at: invitation.createdAt,
 		expires_at: invitation.expiresAt,
+	};
+}
+
+export function keyFromRow(row: KeyRow): ApiKey {
+	const scopes: unknown = JSON.parse(row.scopes);
+	return {
+		id: row.id,
+		userId: row.user_id,
+		name: row.name,
+		prefix: row.prefix,
+		scopes: KEY_SCOPES.filter((scope) => Array.isArray(scopes) && scopes.includes(scope)),
+		createdAt: row.created_at,
+		expiresAt: row.expires_at,
+		lastUsedAt: row.last_used_at,
+	};
+}
+
+export function keyToRow(key: ApiKey): KeyRow {
+	return {
+		id: key.id,
+		user_id: key.userId,
+		name: key.name,
+		prefix: key.prefix,
+		scopes: JSON.stringify(key.scopes),
+		created_at: key.createdAt,
+		expires_at: key.expiresAt,
+		last_used_at: key.lastUsedAt,
 	};
 }
 

@@ -4,6 +4,7 @@
 import type { Database } from "bun:sqlite";
 import { appendAudit, purgeAudit } from "./writes/audit.ts";
 import { createInvitation, createInvitedUser, deleteInvitation } from "./writes/invitations.ts";
+import { createKey, deleteKey, deleteKeys, purgeKeys, touchKey } from "./writes/keys.ts";
 import {
 	changePassword,
 	createLogin,
@@ -48,6 +49,11 @@ const WRITES: Operations = {
 	createInvitation,
 	deleteInvitation,
 	createInvitedUser,
+	createKey,
+	touchKey,
+	deleteKey,
+	deleteKeys,
+	purgeKeys,
 	createSession,
 	updateSession,
 	deleteSession,

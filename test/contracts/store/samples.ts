@@ -1,6 +1,7 @@
 // People, logins, sessions and messages to store, and the few steps that every part of the store's suite takes.
 
 import { expect } from "bun:test";
+import type { ApiKey } from "../../../src/domain/api-key.ts";
 import type { AuditEntry } from "../../../src/domain/audit.ts";
 import { type ErrorCode, PocketError } from "../../../src/domain/errors.ts";
 import { createIdSource, type Id } from "../../../src/domain/id.ts";
@@ -63,6 +64,20 @@ export function aLogin(userId: Id, change: Partial<Login> = {}): Login {
 
 export function anInvitation(change: Partial<Invitation> = {}): Invitation {
 	return { id: newId(), note: "for Grace", createdBy: null, createdAt: NOON, expiresAt: NOON + DAY, ...change };
+}
+
+export function aKey(userId: Id, change: Partial<ApiKey> = {}): ApiKey {
+	return {
+		id: newId(),
+		userId,
+		name: "backup script",
+		prefix: "pk_a1b2c3",
+		scopes: ["chat", "read"],
+		createdAt: NOON,
+		expiresAt: null,
+		lastUsedAt: null,
+		...change,
+	};
 }
 
 export function anEntry(change: Partial<AuditEntry> = {}): AuditEntry {

@@ -1,6 +1,7 @@
 // The type of every write: its name, what it takes, what it gives. writes.ts holds the operations themselves.
 // Arguments and results travel to the writer's thread and back, so they are plain data.
 
+import type { ApiKey } from "../../../domain/api-key.ts";
 import type { AuditEntry } from "../../../domain/audit.ts";
 import type { Id } from "../../../domain/id.ts";
 import type { Invitation } from "../../../domain/invitation.ts";
@@ -50,6 +51,11 @@ export type WriteOperations = {
 	createInvitation: { args: { invitation: Invitation; hash: string }; result: undefined };
 	deleteInvitation: { args: { id: Id }; result: undefined };
 	createInvitedUser: { args: { user: User; hash: string; now: number }; result: undefined };
+	createKey: { args: { key: ApiKey; hash: string }; result: undefined };
+	touchKey: { args: { id: Id; now: number; notedBefore: number }; result: undefined };
+	deleteKey: { args: { id: Id; userId: Id }; result: undefined };
+	deleteKeys: { args: { userId: Id }; result: number };
+	purgeKeys: { args: { before: number }; result: undefined };
 	createSession: { args: Session; result: undefined };
 	updateSession: { args: { id: Id; userId: Id; change: SessionChange; now: number }; result: Session };
 	deleteSession: { args: { id: Id; userId: Id }; result: undefined };
