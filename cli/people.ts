@@ -43,7 +43,7 @@ export function describePerson(user: User): string {
 }
 
 /** Lines of padded columns. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
 	const widths = rows.reduce<number[]>((most, row) => row.map((cell, column) => Math.max(most[column] ?? 0, cell.length)), []);
 	return rows
 		.map((row) =>
@@ -60,6 +60,6 @@ function dateOf(milliseconds: number): string {
 }
 
 /** To the second, in UTC. */
-function momentOf(milliseconds: number): string {
+export function momentOf(milliseconds: number): string {
 	return `${new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }

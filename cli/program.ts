@@ -4,6 +4,7 @@
 import { Argument, Command, Option } from "commander";
 import { VERSION } from "../src/version.ts";
 import { adderTo, addGroup, examples, type Run } from "./adding.ts";
+import { addKeys, KEYS_EXAMPLES } from "./keys-program.ts";
 import { write } from "./output.ts";
 import { addUsers, USERS_EXAMPLES } from "./users-program.ts";
 
@@ -80,6 +81,8 @@ export function createProgram(run: Run): Command {
 	);
 
 	addUsers(addGroup(program, run, "users", "See and change who has an account, also while the server runs.", USERS_EXAMPLES));
+
+	addKeys(addGroup(program, run, "keys", "Personal keys for scripts, also while the server runs.", KEYS_EXAMPLES));
 
 	add(
 		"rotate-jwt-secret",

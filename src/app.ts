@@ -5,6 +5,8 @@ import { Elysia } from "elysia";
 import { adminRoutes } from "./admin/routes.ts";
 import { createAdminService } from "./admin/service.ts";
 import { createAudit } from "./audit/recorder.ts";
+import { keyRoutes } from "./auth/key-routes.ts";
+import { createKeyService, isPersonalKey } from "./auth/keys.ts";
 import type { Passwords } from "./auth/passwords.ts";
 import { authRoutes, passwordRoutes } from "./auth/routes.ts";
 import { type AuthPolicy, createAuthService } from "./auth/service.ts";
@@ -21,6 +23,7 @@ import { healthRoutes } from "./health/routes.ts";
 import { createHealthService } from "./health/service.ts";
 import { type AccessTable, createAccessTable } from "./http/access.ts";
 import { dialect } from "./http/dialect.ts";
+import type { Principal } from "./http/exchange.ts";
 import { isRetryable } from "./http/problem.ts";
 import { modelRoutes } from "./models/routes.ts";
 import { createModelService, type ModelService } from "./models/service.ts";
@@ -72,6 +75,12 @@ export function createApp(deps: AppDependencies): App {
 	const models = createModelService({ clock, log, ...deps.models });
 	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf });
 	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
+	const keys = createKeyService({ store, audit, clock, log });
+	const authenticate = async (token: string): Promise<Principal> => {
+		if (!isPersonalKey(token)) return auth.authenticate(token);
+		const { user, key } = await keys.authenticate(token);
+		return { user, loginId: key.id, loginExpiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY, keyScopes: key.scopes };
+	};
 	const engine = createEngine({
 		store,
 		router: models,
@@ -79,7 +88,7 @@ export function createApp(deps: AppDependencies): App {
 		clock,
 		log,
 		policy: deps.engine,
-		isLoginGood: auth.isLoginGood,
+		isLoginGood: async (id) => (await auth.isLoginGood(id)) || keys.isGood(id),
 		isRetryable,
 	});
 	const oneShot = createOneShot({ router: models, queue, clock });
@@ -103,12 +112,13 @@ export function createApp(deps: AppDependencies): App {
 	const app = new Elysia({ name: "pocketllm", normalize: "typebox", handler: { standardHostname: false } })
 		// Before everything else, so that every answer carries the fields of an allowed origin.
 		.use(crossOrigin(deps.allowedOrigins))
-		.use(dialect({ authenticate: auth.authenticate, limiter, log, access }))
+		.use(dialect({ authenticate, limiter, log, access }))
 		.use(healthRoutes({ health }))
 		.use(setupPageRoutes())
 		.group(PREFIX, (api) =>
 			api
 				.use(authRoutes({ auth, limiter }))
+				.use(keyRoutes({ keys }))
 				.use(passwordRoutes({ auth, limiter }))
 				.use(userRoutes({ users, createUser: auth.createUser }))
 				.use(chatRoutes({ chat, limiter }))

@@ -50,6 +50,7 @@ export type RunningServer = {
 const PURGE_EVERY_MS = 3_600_000;
 /** For how long a start waits for a database server that is away. */
 const STORE_WAIT_MS = 30_000;
+const DAY_MS = 86_400_000;
 
 /** See `serve` of the wiring. */
 export async function startServer({ config }: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
@@ -132,7 +133,7 @@ function start(parts: Parts): RunningServer {
 	});
 	const server = listen({ entry, host: config.host, port: config.port });
 	address = server.address;
-	const purge = setInterval(() => purgeLogins(store, clock, log), PURGE_EVERY_MS);
+	const purge = setInterval(() => purgeOld(store, config, clock, log), PURGE_EVERY_MS);
 	process.on("unhandledRejection", onEscaped);
 	process.on("uncaughtException", onEscaped);
 	options.print(`Ready: pocketllm ${VERSION} listens on ${address}`);
@@ -210,10 +211,12 @@ function keyRing(config: Config): KeyRing {
 		: createFixedKeyRing(config.jwtSecret, config.jwtPreviousSecrets);
 }
 
-function purgeLogins(store: Store, clock: Clock, log: Log): void {
-	store
-		.purgeLogins(clock.now())
-		.catch((error: unknown) => log.warn({ err: error }, "old logins could not be removed; the next hour tries again"));
+/** What has ended: logins and keys a day later, so that a stream begun before their end goes on; the audit trail after its retention. */
+function purgeOld(store: Store, config: Config, clock: Clock, log: Log): void {
+	const ended = clock.now() - DAY_MS;
+	Promise.all([store.purgeLogins(ended), store.purgeKeys(ended), store.purgeAudit(clock.now() - config.auditRetention)]).catch(
+		(error: unknown) => log.warn({ err: error }, "what has ended could not be removed; the next hour tries again"),
+	);
 }
 
 type Announcement = Parts & { readonly clock: Clock; readonly app: App; readonly setup: SetupGate; readonly address: string };

@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { People } from "./admin/people.ts";
+import type { KeyService } from "./auth/keys.ts";
 import { createPasswords } from "./auth/passwords.ts";
 import { newSecret } from "./auth/secrets.ts";
 import { createClock } from "./clock.ts";
@@ -12,7 +13,9 @@ import type { Config } from "./config/options.ts";
 import type { UpstreamSetting } from "./config/upstreams.ts";
 import { THIS_MACHINE } from "./domain/caller.ts";
 import { PocketError } from "./domain/errors.ts";
+import type { User } from "./domain/user.ts";
 import type { Audit } from "./ports/audit.ts";
+import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
 import type { UpstreamReport } from "./ports/upstream.ts";
 import type { RunningServer, ServeOptions } from "./serve.ts";
@@ -73,6 +76,16 @@ export function checkPassword(config: Config, password: string): string | undefi
 /** A password that nobody guesses: 24 characters, 144 random bits. */
 export function generatePassword(): string {
 	return newSecret().slice(0, 24);
+}
+
+/** One person's keys, and who that is. Codes: those of `withPeople`, `user_not_found`. */
+export async function withKeysOf<T>(config: Config, who: string, act: (keys: KeyService, user: User) => Promise<T>): Promise<T> {
+	requireData(storePlace(config));
+	const [{ createKeyService }, { createPeople }] = await Promise.all([import("./auth/keys.ts"), import("./admin/people.ts")]);
+	return withStore(config, async (store) => {
+		const user = await createPeople({ store }).find(who);
+		return act(createKeyService({ store, audit: await auditOf(store), clock: createClock(), log: await commandLog() }), user);
+	});
 }
 
 /** Which version the store has, and what `migrate` would do. Codes as `readSchema` of the stores. */
@@ -166,8 +179,14 @@ export async function runningServer(config: Config): Promise<{ pid: number; addr
 
 /** The trail of what a command does; `withStore` closes the store only when everything is noted. */
 async function auditOf(store: Store): Promise<Audit> {
-	const [{ createAudit }, { createLog }] = await Promise.all([import("./audit/recorder.ts"), import("./log.ts")]);
-	return createAudit({ store, clock: createClock(), log: createLog({ level: "warn", pretty: true, color: false }) });
+	const { createAudit } = await import("./audit/recorder.ts");
+	return createAudit({ store, clock: createClock(), log: await commandLog() });
+}
+
+/** What goes wrong beside the act of a command, for the person at the shell. */
+async function commandLog(): Promise<Log> {
+	const { createLog } = await import("./log.ts");
+	return createLog({ level: "warn", pretty: true, color: false });
 }
 
 async function withStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {

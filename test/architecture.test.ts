@@ -64,6 +64,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 		"src/app.ts",
 		"src/auth/tokens.ts",
 		...FEATURES.flatMap((name) => [`src/${name}/routes.ts`, `src/${name}/schema.ts`]),
+		"src/auth/key-routes.ts",
 		"src/chat/version-routes.ts",
 		"src/reference/document.ts",
 	],

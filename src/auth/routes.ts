@@ -4,7 +4,7 @@ import { Elysia } from "elysia";
 import { PocketError } from "../domain/errors.ts";
 import { normalizeEmail } from "../domain/user.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
-import { exchangeOf, findPrincipal, principalOf } from "../http/exchange.ts";
+import { exchangeOf, findPrincipal, loginOf, principalOf } from "../http/exchange.ts";
 import { userJson } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
 import type { Limiter } from "../ports/limiter.ts";
@@ -83,6 +83,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 		.get("/me", ({ request }) => ({ user: userJson(principalOf(request).user) }), {
 			detail: describe({
 				access: "user",
+				keys: ["read", "chat"],
 				tag: "Accounts",
 				summary: "Who am I",
 				answers: { 200: { description: "The signed-in person", schema: "Me", example: { user: EXAMPLE_USER } } },
@@ -92,7 +93,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			"/refresh",
 			async ({ body, request }) => {
 				if (body.refreshToken !== undefined) return grantJson(await auth.refresh(body.refreshToken));
-				return grantJson(await auth.renew(principalOf(request)));
+				return grantJson(await auth.renew(loginOf(request)));
 			},
 			{
 				body: schema.refreshBody,
@@ -105,7 +106,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					body: { refreshToken: "q3hX…" },
 					optionalBody: true,
 					answers: { 200: { description: "Fresh tokens", schema: "Grant", example: EXAMPLE_GRANT } },
-					errors: ["unauthenticated", "invalid_token", "invalid_refresh_token", "account_disabled", ...BODY_ERRORS],
+					errors: ["unauthenticated", "invalid_token", "invalid_refresh_token", "account_disabled", "key_not_permitted", ...BODY_ERRORS],
 				}),
 			},
 		)
@@ -113,7 +114,8 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			"/logout",
 			async ({ body, request, set }) => {
 				const principal = findPrincipal(request);
-				if (principal !== undefined) await auth.logout(principal.loginId);
+				// A personal key is no login: it is revoked, not left.
+				if (principal !== undefined && principal.keyScopes === undefined) await auth.logout(principal.loginId);
 				else if (typeof body.refreshToken === "string") await auth.logoutByRefreshToken(body.refreshToken);
 				set.status = 204;
 			},
@@ -219,6 +221,7 @@ export function passwordRoutes({ auth, limiter }: { auth: AuthService; limiter: 
 			body: schema.changePasswordBody,
 			detail: describe({
 				access: "user",
+				keys: [],
 				tag: "Accounts",
 				summary: "Change one's password",
 				body: { currentPassword: "old", newPassword: "correct horse battery" },

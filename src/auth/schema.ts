@@ -1,7 +1,8 @@
 // Bodies of the account routes. Unknown members are dropped by the router before a handler sees them.
 
 import { t } from "elysia";
-import { EMAIL_AS_SHOWN } from "../http/query.ts";
+import { KEY_NAME_LENGTH, KEY_SCOPES } from "../domain/api-key.ts";
+import { EMAIL_AS_SHOWN, oneOf } from "../http/query.ts";
 import { PASSWORD_MAX_LENGTH } from "./passwords.ts";
 
 const email = t.String({ minLength: 3, maxLength: 254, expects: "an e-mail address", shows: EMAIL_AS_SHOWN });
@@ -28,3 +29,21 @@ export const setupBody = t.Object({ token: secret, email, password, name });
 export const resetBody = t.Object({ email: t.String({ minLength: 1, maxLength: 1024, expects: "an e-mail address" }) });
 export const resetConfirmBody = t.Object({ token: secret, newPassword: password });
 export const changePasswordBody = t.Object({ currentPassword: password, newPassword: password });
+export const keyBody = t.Object({
+	name: t.String({
+		minLength: 1,
+		maxLength: KEY_NAME_LENGTH,
+		pattern: "\\S",
+		expects: `a text of at most ${KEY_NAME_LENGTH} characters that is not blank`,
+	}),
+	scopes: t.Optional(
+		t.Array(oneOf(KEY_SCOPES), {
+			minItems: 1,
+			maxItems: KEY_SCOPES.length,
+			expects: `a list of ${KEY_SCOPES.join(" and ")}, or one of them`,
+		}),
+	),
+	expiresInDays: t.Optional(
+		t.Union([t.Null(), t.Integer({ minimum: 1, maximum: 3650 })], { expects: "a whole number of days from 1 to 3650, or null" }),
+	),
+});

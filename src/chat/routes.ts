@@ -80,6 +80,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 				body: schema.streamBody,
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					largeBody: true,
 					tag: "Chat",
 					summary: "Ask, and read the answer while it is made",
@@ -107,6 +108,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 				body: schema.messageBody,
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					largeBody: true,
 					tag: "Chat",
 					summary: "Ask, and get the whole answer at once",
@@ -143,6 +145,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 				query: schema.eventsQuery,
 				detail: describe({
 					access: "user",
+					keys: ["read", "chat"],
 					tag: "Chat",
 					summary: "Pick a running answer up again",
 					description:
@@ -170,6 +173,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 			{
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					tag: "Chat",
 					summary: "Stop an answer and keep what had arrived",
 					answers: { 202: { description: "It ends now", schema: "Stopping", example: { status: "stopping" } } },
@@ -195,6 +199,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 			{
 				detail: describe({
 					access: "user",
+					keys: ["read", "chat"],
 					tag: "Chat",
 					summary: "What is running in a session now",
 					answers: {
@@ -218,6 +223,7 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 			{
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					tag: "Sessions",
 					summary: "Name a session after its first exchange",
 					answers: { 200: { description: "The title, stored", schema: "Title", example: { title: "The capital of France" } } },

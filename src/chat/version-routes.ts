@@ -37,6 +37,7 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 				body: schema.regenerateBody,
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					tag: "Chat",
 					summary: "Another answer to the last prompt",
 					description: "The answer before it is kept as a version.",
@@ -57,6 +58,7 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 				body: schema.editBody,
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					largeBody: true,
 					tag: "Chat",
 					summary: "Change a prompt and get a new answer from there",
@@ -76,6 +78,7 @@ export function versionRoutes({ chat, limiter }: { chat: ChatService; limiter: L
 			{
 				detail: describe({
 					access: "user",
+					keys: ["read"],
 					tag: "Messages",
 					summary: "All versions of a message",
 					answers: {

@@ -184,6 +184,13 @@ export const OPTIONS = {
 		group: "People",
 		help: "Whether a forgotten password's reset link is written to the log, for the operator to pass on.",
 	}),
+	auditRetention: option({
+		name: "AUDIT_RETENTION",
+		type: value.durationFrom(86_400_000),
+		standard: "90d",
+		group: "People",
+		help: "For how long the audit trail keeps who signed in, failed to, and changed what.",
+	}),
 
 	upstreams: option({
 		name: "UPSTREAMS",

@@ -1,17 +1,29 @@
 // The access table: who may call which route. Read from the router itself once all routes stand, so that no route can be forgotten.
 
+import { KEY_SCOPES, type KeyScope } from "../domain/api-key.ts";
 import { ACCESS, type Access } from "./describe.ts";
 
 export type RouteEntry = { readonly method: string; readonly path: string; readonly hooks?: { readonly detail?: unknown } };
 
+export type AccessRow = {
+	readonly method: string;
+	readonly path: string;
+	readonly access: Access | undefined;
+	readonly keys: readonly KeyScope[];
+};
+
+type Row = AccessRow & { readonly largeBody: boolean; readonly needsBody: boolean; readonly segments: readonly string[] };
+
 export type AccessTable = {
 	/** `undefined`: there is no such row, and the route is closed. */
 	accessOf(method: string, route: string): Access | undefined;
+	/** A personal key may call it with any of these scopes; with none of them no key may. */
+	keysOf(method: string, route: string): readonly KeyScope[];
 	takesLargeBody(method: string, route: string): boolean;
 	needsBody(method: string, route: string): boolean;
 	/** The verbs that an address knows, for `Allow`; empty when no route has it. */
 	verbsAt(pathname: string): readonly string[];
-	rows(): readonly { readonly method: string; readonly path: string; readonly access: Access | undefined }[];
+	rows(): readonly AccessRow[];
 	/** Takes over the routes of the finished app. */
 	fill(routes: readonly RouteEntry[]): void;
 };
@@ -21,12 +33,10 @@ function routeKey(method: string, route: string): string {
 }
 
 export function createAccessTable(): AccessTable {
-	const rows = new Map<
-		string,
-		{ method: string; path: string; access: Access | undefined; largeBody: boolean; needsBody: boolean; segments: readonly string[] }
-	>();
+	const rows = new Map<string, Row>();
 	return {
 		accessOf: (method, route) => rows.get(routeKey(method, route))?.access,
+		keysOf: (method, route) => rows.get(routeKey(method, route))?.keys ?? [],
 		takesLargeBody: (method, route) => rows.get(routeKey(method, route))?.largeBody === true,
 		needsBody: (method, route) => rows.get(routeKey(method, route))?.needsBody === true,
 		verbsAt: (pathname) => {
@@ -39,10 +49,12 @@ export function createAccessTable(): AccessTable {
 			for (const { method, path, hooks } of routes) {
 				const detail: Record<string, unknown> = typeof hooks?.detail === "object" && hooks.detail !== null ? { ...hooks.detail } : {};
 				const access = ACCESS.find((name) => name === detail["x-access"]);
+				const keys = detail["x-key-scopes"];
 				rows.set(routeKey(method, path), {
 					method,
 					path,
 					access,
+					keys: KEY_SCOPES.filter((scope) => Array.isArray(keys) && keys.includes(scope)),
 					largeBody: detail["x-large-body"] === true,
 					needsBody: detail["x-needs-body"] === true,
 					segments: segmentsOf(path),

@@ -1,6 +1,7 @@
 // What a route says of itself: who may call it, and how it stands in the API reference. The access table that the guard enforces is
 // read from here, so a route that forgets it cannot be reached at all. How the reference is made from it is src/reference.
 
+import type { KeyScope } from "../domain/api-key.ts";
 import type { ErrorCode } from "../domain/errors.ts";
 import type { SchemaName } from "./schemas.ts";
 
@@ -16,8 +17,13 @@ export type AnswerDescription = {
 	readonly mediaType?: string;
 };
 
-export type RouteDescription = {
-	readonly access: Access;
+/** Who may call a route. One for people who have signed in says which of their personal keys may too: those with any of these scopes. */
+export type RouteAccess =
+	| { readonly access: "user"; readonly keys: readonly KeyScope[] }
+	/** Never by a personal key. */
+	| { readonly access: Exclude<Access, "user"> };
+
+export type RouteDescription = RouteAccess & {
 	readonly tag: "Accounts" | "Users" | "Sessions" | "Messages" | "Chat" | "Models" | "Administration" | "Health" | "Pages";
 	readonly summary: string;
 	readonly description?: string;
@@ -46,12 +52,22 @@ export const BODY_ERRORS = [
 
 const COMMON: Readonly<Record<Access, readonly ErrorCode[]>> = {
 	anonymous: ["bad_request", "rate_limited", "internal", "store_unavailable"],
-	user: ["bad_request", "unauthenticated", "invalid_token", "account_disabled", "rate_limited", "internal", "store_unavailable"],
+	user: [
+		"bad_request",
+		"unauthenticated",
+		"invalid_token",
+		"account_disabled",
+		"key_not_permitted",
+		"rate_limited",
+		"internal",
+		"store_unavailable",
+	],
 	admin: [
 		"bad_request",
 		"unauthenticated",
 		"invalid_token",
 		"account_disabled",
+		"key_not_permitted",
 		"forbidden",
 		"rate_limited",
 		"internal",
@@ -70,6 +86,7 @@ export type Operation = {
 	security: { bearer: string[] }[];
 	responses: Record<string, Answer>;
 	"x-access": Access;
+	"x-key-scopes": readonly KeyScope[];
 	"x-large-body": boolean;
 	"x-needs-body": boolean;
 	"x-body-example": unknown;
@@ -86,6 +103,7 @@ export function describe(route: RouteDescription): Operation {
 		security: route.access === "anonymous" ? [] : [{ bearer: [] }],
 		responses: Object.fromEntries(Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)])),
 		"x-access": route.access,
+		"x-key-scopes": route.access === "user" ? route.keys : [],
 		"x-large-body": route.largeBody === true,
 		"x-needs-body": route.body !== undefined && route.optionalBody !== true,
 		"x-body-example": route.body,

@@ -2,6 +2,7 @@
 // what, and every error as problem+json. Order of a request: entry.ts → onRequest → parse → transform (the guard) → validation → handler.
 
 import { Elysia, NotFoundError, ParseError, ValidationError } from "elysia";
+import type { KeyScope } from "../domain/api-key.ts";
 import { type FieldProblem, PocketError } from "../domain/errors.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
@@ -32,7 +33,8 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 		// A route without a row is a defect, and closed.
 		if (needed === undefined) throw new PocketError("not_found");
 		if (needed === "anonymous") return;
-		const { user } = principalOf(request);
+		const { user, keyScopes } = principalOf(request);
+		if (keyScopes !== undefined) requireScope(keyScopes, access.keysOf(request.method, route));
 		if (needed === "admin" && !user.isAdmin) throw new PocketError("forbidden");
 	};
 	return new Elysia({ name: "dialect" })
@@ -72,6 +74,13 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 			return body ?? {};
 		})
 		.onTransform({ as: "global" }, ({ request, route }) => guard(request, route));
+}
+
+/** Codes: `key_not_permitted`. */
+function requireScope(has: readonly KeyScope[], wanted: readonly KeyScope[]): void {
+	if (wanted.some((scope) => has.includes(scope))) return;
+	if (wanted.length === 0) throw new PocketError("key_not_permitted");
+	throw new PocketError("key_not_permitted", { sentence: `This needs a key with the scope ${wanted.join(" or ")}.` });
 }
 
 /** Whether its percent escapes are UTF-8; the router hands over `null` in place of what it cannot read. */

@@ -1,5 +1,6 @@
 // What is known about one request beside the request itself. Kept by identity of the Request, never on it.
 
+import type { KeyScope } from "../domain/api-key.ts";
 import { type Caller, deviceOf } from "../domain/caller.ts";
 import { PocketError } from "../domain/errors.ts";
 import type { Id } from "../domain/id.ts";
@@ -8,9 +9,12 @@ import type { User } from "../domain/user.ts";
 /** The signed-in person behind a request, as the store had it when the request came. */
 export type Principal = {
 	readonly user: User;
+	/** What lets the person in: a login, or a personal key. */
 	readonly loginId: Id;
 	/** When the login of this token ends (milliseconds since 1970). */
 	readonly loginExpiresAt: number;
+	/** What the personal key is good for, when it was one; `undefined` for a login. */
+	readonly keyScopes?: readonly KeyScope[] | undefined;
 };
 
 export type Exchange = {
@@ -54,6 +58,13 @@ export function principalOf(request: Request): Principal {
 	const { principal } = exchangeOf(request);
 	if (principal === undefined) throw new PocketError("unauthenticated");
 	if (principal instanceof PocketError) throw principal;
+	return principal;
+}
+
+/** The person behind a request, when a login and no personal key let them in. Codes: those of `principalOf`, `key_not_permitted`. */
+export function loginOf(request: Request): Principal {
+	const principal = principalOf(request);
+	if (principal.keyScopes !== undefined) throw new PocketError("key_not_permitted");
 	return principal;
 }
 

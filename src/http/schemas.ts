@@ -1,6 +1,7 @@
 // The shapes of what we answer, as JSON Schema 2020-12, for the API reference. What json.ts, problem.ts and the routes send must fit them;
 // test/reference holds real answers against them. Routes name a schema by its type alone, so a start of the server does not load this.
 
+import { KEY_SCOPES } from "../domain/api-key.ts";
 import type { GenerationState } from "../domain/generation.ts";
 import { MESSAGE_STATUSES, ROLES } from "../domain/message.ts";
 import { PREVIEW_LENGTH, TITLE_LENGTH } from "../domain/session.ts";
@@ -37,6 +38,16 @@ const user: Members = {
 	is_admin: flag,
 	createdAt: moment,
 	updatedAt: moment,
+};
+
+const apiKey: Members = {
+	id,
+	name: text,
+	prefix: about(text, "The beginning of the key, to know it again by."),
+	scopes: { type: "array", items: { enum: [...KEY_SCOPES] } },
+	createdAt: moment,
+	expiresAt: about(orNull(moment), "`null`: it does not end."),
+	lastUsedAt: about(orNull(moment), "To the minute; `null`: never used."),
 };
 
 const session: Members = {
@@ -108,6 +119,10 @@ export const SCHEMAS = {
 		{ token: about(text, "The access token, for `Authorization: Bearer`."), expiresIn: about(count, "Seconds."), user: ref("User") },
 		{ refreshToken: about(text, "Good once; not there when an access token was renewed by itself.") },
 	),
+	ApiKeyList: object({ keys: list("ApiKey") }),
+	ApiKey: object(apiKey),
+	NewApiKey: object({ ...apiKey, key: about(text, "The key itself. It is not stored, so it cannot be shown again.") }),
+	RevokedKeys: object({ revoked: count }),
 	Notice: object({ detail: text }),
 	Session: object(session),
 	SessionArray: list("Session"),

@@ -22,6 +22,7 @@ export function modelRoutes({ models, busyOf }: { models: ModelService; busyOf: 
 			{
 				detail: describe({
 					access: "user",
+					keys: ["read", "chat"],
 					tag: "Models",
 					summary: "What is offered right now, and what is down",
 					answers: {
@@ -46,6 +47,7 @@ export function modelRoutes({ models, busyOf }: { models: ModelService; busyOf: 
 			{
 				detail: describe({
 					access: "user",
+					keys: ["read", "chat"],
 					tag: "Models",
 					summary: "One model",
 					answers: { 200: { description: "The model", schema: "Model", example: EXAMPLE } },

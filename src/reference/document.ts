@@ -53,7 +53,7 @@ export async function buildDocument({ app, version, prefix }: DocumentOptions): 
 					type: "http",
 					scheme: "bearer",
 					bearerFormat: "JWT",
-					description: "The `token` that signing up or signing in answers; good for `expiresIn` seconds.",
+					description: "The `token` that signing up or signing in answers, good for `expiresIn` seconds; or a personal key.",
 				},
 			},
 			schemas: SCHEMAS,
@@ -98,20 +98,27 @@ function operationOf(operation: RawOperation, { route, path, errors, prefix }: P
 		operationId: operationId(route.method, path.startsWith(prefix) ? path.slice(prefix.length) : path),
 		tags: operation.tags,
 		summary: operation.summary,
-		description: `${operation.description.replace(/(?<![.!?])$/, ".")}\n\n${AUDIENCE[operation["x-access"]]}`,
+		description: `${operation.description.replace(/(?<![.!?])$/, ".")}\n\n${audienceOf(operation)}`,
 		security: operation.security,
 		...(parameters.length === 0 ? {} : { parameters }),
 		...(body === undefined ? {} : { requestBody: body }),
 		responses: answersOf(operation, errors),
 		"x-access": operation["x-access"],
+		...(operation["x-key-scopes"].length === 0 ? {} : { "x-key-scopes": operation["x-key-scopes"] }),
 	};
 }
 
 const AUDIENCE: Readonly<Record<Access, string>> = {
 	anonymous: "For anybody.",
-	user: "For people who have signed in.",
-	admin: "For administrators.",
+	user: "For people who have signed in",
+	admin: "For administrators, never with a personal key.",
 };
+
+function audienceOf({ "x-access": access, "x-key-scopes": keys }: RawOperation): string {
+	if (access !== "user") return AUDIENCE[access];
+	const scopes = keys.map((scope) => `\`${scope}\``).join(" or ");
+	return `${AUDIENCE.user}, ${keys.length === 0 ? "never with a personal key" : `also with a personal key with the scope ${scopes}`}.`;
+}
 
 /** `GET /chat/sessions/{id}` is `getChatSessionsById`. */
 function operationId(method: string, path: string): string {

@@ -6,6 +6,7 @@ export const INTRODUCTION = `Share a model server with the people around you: ac
 \`POST /api/v1/chat/sessions\`, then ask with \`POST /api/v1/chat/stream\` and read the answer while it is made.
 
 **Who may call what** stands at each route, and for programs in its \`x-access\`: \`anonymous\`, \`user\` or \`admin\`.
+Scripts use a personal key (\`POST /api/v1/auth/keys\`) in place of an access token, where \`x-key-scopes\` lists one of its scopes.
 
 **Bodies** are JSON in UTF-8 (\`content-type: application/json\`). Members that are not described are ignored.
 

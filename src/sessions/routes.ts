@@ -54,6 +54,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				query: schema.sessionListQuery,
 				detail: describe({
 					access: "user",
+					keys: ["read"],
 					tag: "Sessions",
 					summary: "List one's sessions",
 					answers: {
@@ -78,6 +79,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				body: schema.newSessionBody,
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					largeBody: true,
 					tag: "Sessions",
 					summary: "Begin a session",
@@ -96,6 +98,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 		.get("/:id", async ({ params, request }) => sessionJson(await sessions.findSession(userIdOf(request), params.id)), {
 			detail: describe({
 				access: "user",
+				keys: ["read"],
 				tag: "Sessions",
 				summary: "One session",
 				answers: { 200: { description: "The session", schema: "Session", example: EXAMPLE_SESSION } },
@@ -106,6 +109,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 			body: schema.sessionChangeBody,
 			detail: describe({
 				access: "user",
+				keys: ["chat"],
 				largeBody: true,
 				tag: "Sessions",
 				summary: "Rename a session, or change its metadata, model or system prompt",
@@ -123,6 +127,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 			{
 				detail: describe({
 					access: "user",
+					keys: [],
 					tag: "Sessions",
 					summary: "Delete a session with its messages",
 					description: "An answer that is being made in it is stopped first.",
@@ -141,6 +146,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 				query: schema.messageListQuery,
 				detail: describe({
 					access: "user",
+					keys: ["read"],
 					tag: "Messages",
 					summary: "The messages of a session",
 					description: "Oldest first. With neither `limit` nor `offset`: the newest 500. `before=<messageId>` pages back from there.",
@@ -164,6 +170,7 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
 			{
 				detail: describe({
 					access: "user",
+					keys: [],
 					tag: "Messages",
 					summary: "Clear the messages of a session",
 					answers: { 204: { description: "Cleared" } },
@@ -193,6 +200,7 @@ export function messageRoutes({ sessions }: { sessions: SessionService }) {
 				query: schema.messageListQuery,
 				detail: describe({
 					access: "user",
+					keys: ["read"],
 					tag: "Messages",
 					summary: "The messages of a session, as an array",
 					answers: { 200: { description: "Oldest first", schema: "MessageArray", example: [EXAMPLE_MESSAGE] } },
@@ -211,6 +219,7 @@ export function messageRoutes({ sessions }: { sessions: SessionService }) {
 				body: schema.newMessageBody,
 				detail: describe({
 					access: "user",
+					keys: ["chat"],
 					largeBody: true,
 					tag: "Messages",
 					summary: "Add a message without asking the model",

@@ -45,6 +45,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 		body: schema.profileBody,
 		detail: describe({
 			access: "user",
+			keys: [],
 			tag: "Users",
 			summary: "Change one's profile",
 			body: { name: "Carol", avatar_url: "https://example.com/carol.png" },
@@ -56,6 +57,7 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 		.get("/profile", ({ request }) => userJson(principalOf(request).user), {
 			detail: describe({
 				access: "user",
+				keys: ["read"],
 				tag: "Users",
 				summary: "One's profile",
 				answers: { 200: { description: "The profile", schema: "User", example: EXAMPLE } },

@@ -67,6 +67,25 @@ test.concurrent("a reader that resumed with a login that is ended loses the stre
 	await stream.until("end");
 });
 
+test.concurrent("a key that is revoked mid-stream ends what it began and what it follows within 5 s, and nothing of the login that made it", async () => {
+	const { person, sessionId } = await world.visitor();
+	const made = await person.call("POST", "/auth/keys", { name: "script", scopes: ["chat"] });
+	const { id, key }: { id: string; key: string } = JSON.parse(made.text);
+	const script = person.withToken(key);
+	const own = await person.stream({ sessionId, prompt: "[endless] [every 20]" });
+	const begun = await script.stream({ sessionId: await script.createSession(), prompt: "[endless] [every 20]" });
+	const followed = await script.resume((await own.until("start")).generationId ?? "");
+	for (const stream of [own, begun, followed]) await stream.until("token");
+	const at = performance.now();
+	expect((await person.call("DELETE", `/auth/keys/${id}`)).status).toBe(204);
+	expect((await begun.until("error")).code).toBe("signed_out");
+	await followed.over();
+	expect(performance.now() - at).toBeLessThan(5000);
+	const { seq = 0 } = own.events().at(-1) ?? {};
+	await own.until((event) => (event.seq ?? 0) > seq + 5);
+	expect((await script.call("GET", "/auth/me")).status).toBe(401);
+});
+
 test.concurrent("a token that expires mid-stream does not end it: it was authorised at its start", async () => {
 	await using short = await openWorld({ settings: { ACCESS_TOKEN_TTL: "1s" } });
 	const { person, sessionId } = await short.visitor();

@@ -82,6 +82,11 @@ describe("every answer is one that the document describes", () => {
 			body: { currentPassword: "a-Tall-ladder-77", newPassword: "a-Taller-ladder-78" },
 		});
 
+		const key = await good(201, "POST", "/api/v1/auth/keys", "", { ...anna, body: { name: "script", expiresInDays: null } });
+		await good(200, "GET", "/api/v1/auth/keys", "", anna);
+		await good(204, "DELETE", "/api/v1/auth/keys/{id}", key.textAt("id"), anna);
+		await good(200, "DELETE", "/api/v1/auth/keys", "", anna);
+
 		await good(200, "GET", "/api/v1/llm/models", "", anna);
 		await good(200, "GET", "/api/v1/llm/models/{id}", "small/model", anna);
 

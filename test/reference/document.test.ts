@@ -50,6 +50,16 @@ describe("the OpenAPI document", () => {
 		expect(expected.length).toBeGreaterThan(40);
 	});
 
+	test("says which personal keys may call a route, as the access table does", () => {
+		const inTable = app.access.rows().filter(({ keys }) => keys.length > 0);
+		const inDocument = rows.filter(({ operation }) => operation["x-key-scopes"] !== undefined);
+		const listed = (keys: readonly string[]) => keys.toSorted().join();
+		expect(inDocument.map(({ operation }) => listed(operation["x-key-scopes"] ?? [])).toSorted()).toEqual(
+			inTable.map(({ keys }) => listed(keys)).toSorted(),
+		);
+		expect(inDocument.every(({ operation }) => operation["x-access"] === "user")).toBe(true);
+	});
+
 	test("asks for a bearer token exactly where somebody must have signed in", () => {
 		for (const { method, path, operation } of rows) {
 			const security = operation["x-access"] === "anonymous" ? [] : [{ bearer: [] }];
@@ -74,7 +84,7 @@ describe("the OpenAPI document", () => {
 
 	test("shows no last slash, no wildcard, and nothing that is for the program itself", () => {
 		expect(Object.keys(document.paths).filter((path) => /.\/$|[*:]/.test(path))).toEqual([]);
-		expect([...new Set(text.match(/"x-[a-z-]+"/g))]).toEqual(['"x-access"']);
+		expect([...new Set(text.match(/"x-[a-z-]+"/g))]).toEqual(['"x-access"', '"x-key-scopes"']);
 		expect(text).not.toContain('"expects"');
 	});
 

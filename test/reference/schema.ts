@@ -22,6 +22,7 @@ export type Operation = {
 	readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, Media>> };
 	readonly responses: Readonly<Record<string, Answer>>;
 	readonly "x-access": string;
+	readonly "x-key-scopes"?: readonly string[];
 };
 export type ApiDocument = {
 	readonly openapi: string;

@@ -94,6 +94,8 @@ export type Person = {
 	readonly messages: (sessionId: string) => Promise<readonly StoredMessage[]>;
 	/** The same person, signed in once more. */
 	readonly signInAgain: () => Promise<Person>;
+	/** The same person, who presents this in place of the access token. */
+	readonly withToken: (token: string) => Person;
 };
 
 /** A row of the table `messages`, as far as tests look at it. */
@@ -217,6 +219,7 @@ function personOf(address: string, credentials: { email: string; password: strin
 			if (reply.status !== 200) throw new Error(`signing in failed: ${reply.status} ${reply.text}`);
 			return personOf(address, credentials, reply.body);
 		},
+		withToken: (other) => personOf(address, credentials, { token: other, ...(user !== undefined && { user }) }),
 	};
 }
 
