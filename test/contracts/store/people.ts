@@ -6,7 +6,7 @@ import type { Session } from "../../../src/domain/session.ts";
 import type { User } from "../../../src/domain/user.ts";
 import type { Store } from "../../../src/ports/store.ts";
 import type { Current } from "../store.ts";
-import { aLogin, aMessage, anEnd, anInvitation, aSession, aTurn, aUser, expectCode, HOUR, NOON, newId, tally } from "./samples.ts";
+import { aKey, aLogin, aMessage, anEnd, anInvitation, aSession, aTurn, aUser, expectCode, HOUR, NOON, newId, tally } from "./samples.ts";
 
 /** An administrator and another one, so that nobody is the last. */
 async function twoAdmins(store: Store): Promise<readonly [User, User]> {
@@ -81,6 +81,7 @@ export function peopleContract(current: Current): void {
 			});
 			await store.createResetToken(`${login.id}-reset`, user.id, NOON + HOUR);
 			await store.createInvitation(anInvitation({ createdBy: user.id }), `${login.id}-invitation`);
+			await store.createKey(aKey(user.id), `${login.id}-key`);
 			const sessions = [aSession(user.id), aSession(user.id), aSession(user.id)];
 			for (const session of sessions) {
 				await store.createSession(session);
@@ -108,6 +109,8 @@ export function peopleContract(current: Current): void {
 			expect(await store.metrics({ active: 0, recent: 0 })).toMatchObject({ users: 1, sessions: 3, messages: 6, newMessages: 6 });
 			expect((await store.findSessions({ userId: bob.user.id, sortBy: "title", sortOrder: "asc", skip: 0, limit: 9 })).total).toBe(3);
 			expect((await store.findInvitations(NOON, { skip: 0, limit: 9 })).total).toBe(1);
+			expect([await store.findKeys(anna.user.id), await store.findKeyByHash(`${anna.loginId}-key`)]).toEqual([[], undefined]);
+			expect(await store.findKeys(bob.user.id)).toHaveLength(1);
 			expect(await store.findUserById(bob.user.id)).toEqual(bob.user);
 			await expectCode(store.deleteUser(anna.user.id), "user_not_found");
 		});
