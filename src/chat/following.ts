@@ -24,9 +24,9 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 		const events = replayOf(turn.turn, describeError);
 		return eventStream({
 			signal: request.signal,
-			start: ({ write, end }) => {
-				for (const event of events) write(encode(event));
-				end();
+			start: (sink) => {
+				for (const event of events) sink.write(encode(event));
+				sink.end();
 			},
 			onGone: () => {},
 		});
@@ -38,15 +38,15 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 	let isGone = false;
 	return eventStream({
 		signal: request.signal,
-		start: ({ write, drained, end }) => {
+		start: (sink) => {
 			unfollow = generation.follow(
 				(event) => {
 					const isLast = event.type === "end" || event.type === "error";
 					if (isLast) keepOpen(false);
-					write(encode(event));
-					if (isLast) end();
+					sink.write(encode(event));
+					if (isLast) sink.end();
 				},
-				{ after, loginId: principalOf(request).loginId, pace: drained },
+				{ after, loginId: principalOf(request).loginId, pace: () => sink.drained() },
 			);
 			// A reader can be dropped while it is told what came before.
 			if (isGone) unfollow();

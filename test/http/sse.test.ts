@@ -82,13 +82,13 @@ describe("an event stream", () => {
 		const respond = ({ signal }: Request) =>
 			eventStream({
 				signal,
-				start: ({ write, end }) => {
-					write("data: 1\n\n");
+				start: (sink) => {
+					sink.write("data: 1\n\n");
 					setTimeout(() => {
-						write("data: 2\n\n");
-						end();
-						write("data: too late\n\n");
-						end();
+						sink.write("data: 2\n\n");
+						sink.end();
+						sink.write("data: too late\n\n");
+						sink.end();
 					}, 20);
 				},
 				onGone: () => {
