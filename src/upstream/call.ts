@@ -9,7 +9,7 @@ import { createByteBuffer } from "./byte-buffer.ts";
 import type { ResponseHead } from "./http-response.ts";
 import { MAX_EVIDENCE_BYTES, readRefusal, redact } from "./refusals.ts";
 import { createThinkSplitter } from "./think-tags.ts";
-import { type ExchangeRequest, openExchange, type Target } from "./transport.ts";
+import { type ExchangeRequest, openExchange, type Shortcut, type Target } from "./transport.ts";
 
 /** What an adapter says of the frames it reads. After `finish` and `fail` everything is dropped. */
 export type Answer = {
@@ -29,6 +29,8 @@ export type BodyReader = {
 	push(bytes: Buffer, from: number, to: number): void;
 	/** The body has come to its proper end. When that was no end of the answer, the call fails as `upstream_reset`. */
 	end(): void;
+	/** Where this reader stands at the beginning of a frame, a way to read the next ones that hold one token, if it knows one. */
+	findShortcut?(onToken: (token: string) => void): Shortcut | undefined;
 };
 
 export type AnswerFormat = {
@@ -77,12 +79,17 @@ export function startCall(target: Target, format: AnswerFormat, onPart: (part: U
 		onReasoning: (text) => emit({ type: "reasoning", text }),
 	});
 
+	/** Once for each token. */
+	const takeToken = (text: string): void => {
+		if (text !== "") onPart({ type: "text", text });
+	};
+
 	const answer: Answer = {
 		text(text) {
 			if (isOver || text === "") return;
-			// Once for each token: past the beginning there is nothing to split.
+			// Past the beginning there is nothing to split.
 			if (isSettled) {
-				onPart({ type: "text", text });
+				takeToken(text);
 				return;
 			}
 			splitter.push(text);
@@ -139,6 +146,7 @@ export function startCall(target: Target, format: AnswerFormat, onPart: (part: U
 			said.append(bytes.subarray(from, Math.min(to, from + room)));
 			if (to - from >= room) endRefusal(refused.head);
 		},
+		findShortcut: () => (isSettled && refused === undefined ? reader?.findShortcut?.(takeToken) : undefined),
 		onEnd() {
 			if (refused !== undefined) return endRefusal(refused.head);
 			reader?.end();

@@ -21,6 +21,8 @@ export type ResponseEvents = {
 
 export type ResponseParser = {
 	push(bytes: Buffer): void;
+	/** Whether the next byte begins the size line of a chunk. */
+	isBetweenChunks(): boolean;
 	/** The other side has closed. */
 	close(): void;
 	/** Nothing more is wanted; no event follows. */
@@ -198,6 +200,7 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
 				at = inBody ? takeBody(bytes, at) : takeLine(bytes, at);
 			}
 		},
+		isBetweenChunks: () => phase === "chunk-size" && line === "",
 		close() {
 			if (isOver()) return;
 			if (phase === "until-close") return end();

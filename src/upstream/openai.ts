@@ -120,6 +120,7 @@ function createFrameReader(answer: Answer): BodyReader {
 			reader.push(bytes.subarray(next, to));
 			isBetweenEvents = reader.isBetweenEvents();
 		},
+		findShortcut: (onToken) => (isBetweenEvents ? tokens.lane(onToken) : undefined),
 		end() {
 			reader.end();
 			if (finishReason !== undefined) answer.finish(finishReason, usage);

@@ -38,9 +38,20 @@ export type ExchangeEvents = {
 	readonly onHead: (head: ResponseHead) => void;
 	/** `bytes` from `from` up to `to`; the buffer is valid during the call only. */
 	readonly onBody: (bytes: Buffer, from: number, to: number) => void;
+	/** Asked after each read that ended between two chunks: who may take the next reads, if any. */
+	readonly findShortcut?: () => Shortcut | undefined;
 	/** The body has come to its proper end. */
 	readonly onEnd: () => void;
 	readonly onFailure: (failure: ExchangeFailure) => void;
+};
+
+/**
+ * A way around the parsing of HTTP for a read that is one whole chunk of the body. It may look at each read before anybody else does until it
+ * leaves one; what it takes must change nothing for the chunks behind it.
+ */
+export type Shortcut = {
+	/** `true`: the read was exactly one chunk, and is dealt with. */
+	take(read: Buffer): boolean;
 };
 
 export type Exchange = {
@@ -66,6 +77,7 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 		isOver = true;
 		clearTimeout(deadline);
 		parser.stop();
+		connection.shortcut = undefined;
 		unsent = undefined;
 		// Not end(): that would wait for the rest of an answer nobody wants, and keep the model working for it.
 		socket?.terminate();
@@ -142,14 +154,13 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 			if (isTrusted) connected();
 			else guarded(() => fail("upstream_unreachable", "the certificate is not trusted for this host"));
 		},
-		// Once for each token: without a closure.
+		shortcut: undefined,
 		received(bytes) {
-			try {
-				parser.push(bytes);
-			} catch (error) {
-				endAfter(error);
-			}
+			connection.shortcut = undefined;
+			parser.push(bytes);
+			if (!isOver && parser.isBetweenChunks()) connection.shortcut = events.findShortcut?.();
 		},
+		failedWith: endAfter,
 		drained: write,
 		closed: () => guarded(parser.close),
 		failed: () => guarded(reset),
@@ -179,7 +190,11 @@ export function openExchange(target: Target, request: ExchangeRequest, events: E
 type Connection = {
 	readonly opened: (socket: Bun.Socket<Connection>) => void;
 	readonly shookHands: (isTrusted: boolean) => void;
+	/** Looks at each read first. */
+	shortcut: Shortcut | undefined;
 	readonly received: (bytes: Buffer) => void;
+	/** A callback threw. */
+	readonly failedWith: (error: unknown) => void;
 	readonly drained: () => void;
 	readonly closed: () => void;
 	readonly failed: () => void;
@@ -192,13 +207,22 @@ const SOCKET_EVENTS: Bun.SocketHandler<Connection> = {
 	// Bun tells here what is wrong with the certificate, the host name included, and leaves it to us whether to go on
 	// (oven-sh/bun#33755): not a byte is written before all three say yes.
 	handshake: (socket, isDone, problem) => socket.data.shookHands(isDone && problem === null && socket.authorized),
-	data: (socket, bytes) => socket.data.received(bytes),
+	data: (socket, bytes) => receive(socket.data, bytes),
 	drain: (socket) => socket.data.drained(),
 	end: (socket) => socket.data.closed(),
 	close: (socket) => socket.data.closed(),
 	error: (socket) => socket.data.failed(),
 	connectError: (socket, error) => socket.data.refused(error),
 };
+
+/** Once for each token. */
+function receive(connection: Connection, bytes: Buffer): void {
+	try {
+		if (connection.shortcut?.take(bytes) !== true) connection.received(bytes);
+	} catch (error) {
+		connection.failedWith(error);
+	}
+}
 
 /** `ECONNREFUSED` and its like; never the message, which holds the address. */
 function errorName(error: unknown): string {

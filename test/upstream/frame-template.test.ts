@@ -150,3 +150,61 @@ describe("a token reader", () => {
 		expect(replaced).toBeLessThan(10);
 	});
 });
+
+describe("a token lane", () => {
+	const chunkOf = (frame: string): Buffer => {
+		const data = Buffer.from(`data: ${frame}\n\n`);
+		return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from("\r\n")]);
+	};
+
+	/** What the lane makes of a read; `undefined` when it takes nothing. */
+	function takeOne(form: (token: string) => string, read: Buffer): string | undefined {
+		const reader = createTokenReader(place);
+		reader.learn(form('"first"'), "first");
+		let token: string | undefined;
+		const isTaken = reader
+			.lane((taken) => {
+				token = taken;
+			})
+			?.take(read);
+		expect(isTaken).toBe(token !== undefined);
+		return token;
+	}
+
+	test("takes a chunk with one event, and gives what JSON.parse reads", () => {
+		fc.assert(
+			fc.property(fc.constantFrom(...FORMS), tokenText, (form, token) => {
+				expect(takeOne(form, chunkOf(form(JSON.stringify(token))))).toBe(token);
+			}),
+			{ numRuns: 2000 },
+		);
+	});
+
+	test("takes nothing that is not exactly that: a cut, something more, another size, another byte", () => {
+		const form = FORMS[0];
+		if (form === undefined) throw new Error("there are forms");
+		const whole = chunkOf(form('"token"'));
+		expect(takeOne(form, whole)).toBe("token");
+		for (let at = 0; at < whole.length; at += 1) {
+			expect(takeOne(form, whole.subarray(0, at))).toBeUndefined();
+			expect(takeOne(form, whole.subarray(at + 1))).toBeUndefined();
+		}
+		expect(takeOne(form, Buffer.concat([whole, whole]))).toBeUndefined();
+		expect(takeOne(form, Buffer.concat([whole, Buffer.from("0\r\n\r\n")]))).toBeUndefined();
+		fc.assert(
+			fc.property(fc.nat({ max: whole.length - 1 }), fc.nat({ max: 255 }), (at, byte) => {
+				const changed = Buffer.from(whole);
+				changed[at] = byte;
+				const token = takeOne(form, changed);
+				if (token === undefined) return;
+				const [, data] = /^[0-9a-f]+\r\ndata: (.*)\n\n\r\n$/is.exec(changed.toString()) ?? [];
+				expect(token).toBe(String(contentOf(data ?? "")));
+			}),
+			{ numRuns: 4000 },
+		);
+	});
+
+	test("there is none before a form is known", () => {
+		expect(createTokenReader(place).lane(() => {})).toBeUndefined();
+	});
+});
