@@ -95,7 +95,6 @@ export function createDriver({ store, router, queue, clock, log, policy }: Engin
 
 	const add = (job: Job, type: TokenEvent["type"], text: string): void => {
 		const { generation } = job;
-		job.hasNews = true;
 		if (generation.state() === "sending") {
 			job.firstPartAt = clock.elapsed();
 			generation.become("streaming");

@@ -13,7 +13,7 @@ import { planTurn } from "./branching.ts";
 import { createDriver } from "./driving.ts";
 import { createSettler } from "./ending.ts";
 import { createEstimator } from "./estimate.ts";
-import { createGeneration, type Generation } from "./generation.ts";
+import { Generation } from "./generation.ts";
 import { createRegistry, type EngineDependencies, interrupted, type Job, type Route, type StopReason, type TurnRequest } from "./job.ts";
 import { createWatcher } from "./watching.ts";
 
@@ -125,9 +125,11 @@ export function createEngine(deps: EngineDependencies) {
 	const isFollowed = (generation: Generation): boolean =>
 		generation.followers() > 0 || (!generation.wasFollowed() && generation.orphanedFor() < FOLLOWER_GRACE_MS);
 
+	const onReaderError = (error: unknown): void => log.error({ err: error }, "a reader of an answer could not be told");
+
 	const launch = (request: TurnRequest, { userMessage, answer }: Turn, route: Route): Generation => {
 		const now = clock.elapsed();
-		const generation = createGeneration(
+		const generation = new Generation(
 			{
 				id: answer.generationId ?? answer.id,
 				sessionId: request.session.id,
@@ -139,8 +141,7 @@ export function createEngine(deps: EngineDependencies) {
 				model: route.model,
 				createdAt: answer.createdAt,
 			},
-			clock.elapsed,
-			(error) => log.error({ err: error }, "a reader of an answer could not be told"),
+			{ elapsed: clock.elapsed, onReaderError },
 		);
 		const job: Job = {
 			generation,
@@ -165,7 +166,7 @@ export function createEngine(deps: EngineDependencies) {
 			retried: false,
 			sentAt: undefined,
 			firstPartAt: undefined,
-			hasNews: false,
+			seenSeq: 0,
 			lastPartAt: now,
 			toldAt: now,
 			savedAt: now,

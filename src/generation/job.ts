@@ -83,8 +83,8 @@ export type Job = {
 	retried: boolean;
 	sentAt: number | undefined;
 	firstPartAt: number | undefined;
-	/** Whether a part came since the last tick; the tick keeps the times, so that a token needs no clock. */
-	hasNews: boolean;
+	/** The newest piece that the last tick saw; the tick keeps the times, so that a token needs no clock. */
+	seenSeq: number;
 	/** When the last part came and when something was last told, to a tick. */
 	lastPartAt: number;
 	toldAt: number;

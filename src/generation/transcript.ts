@@ -1,5 +1,5 @@
-// What a generation has said: its text so far, and every token of it for a reader that comes back. Tokens are kept as they came for a
-// moment only; then they are one text with the places of the cuts, a twentieth of the memory.
+// What a generation has said: its text so far, and where each piece of it ends, for a reader that comes back. A token costs one number
+// and one joint in a text; it is no object of its own.
 
 import type { TokenEvent } from "../domain/generation.ts";
 
@@ -7,49 +7,51 @@ import type { TokenEvent } from "../domain/generation.ts";
 const REASONING = 0x8000_0000;
 const FIRST_CAPACITY = 64;
 
-export function createTranscript() {
-	/** Where each folded piece ends in the text of its kind; the piece at index n has the sequence number n + 1. */
-	let ends = new Uint32Array(FIRST_CAPACITY);
-	let folded = 0;
-	let content = "";
-	let reasoning = "";
-	/** Pieces that came since the last fold. */
-	let recent: TokenEvent[] = [];
-	/** UTF-16 units in all. */
-	let units = 0;
+/** A class, because hundreds of them are touched for every few tokens: one object each, and no closures. */
+export class Transcript {
+	/** Where each piece ends in the text of its kind; the piece at index n has the sequence number n + 1. */
+	private ends = new Uint32Array(FIRST_CAPACITY);
+	private count = 0;
+	private content = "";
+	private reasoning = "";
 	/** The last exact count: how many units had how many bytes. */
-	let counted = { units: 0, bytes: 0 };
+	private countedUnits = 0;
+	private countedBytes = 0;
 
-	const fold = (): void => {
-		if (recent.length === 0) return;
-		ends = withRoom(ends, folded + recent.length);
-		let contentEnd = content.length;
-		let reasoningEnd = reasoning.length;
-		const newContent: string[] = [];
-		const newReasoning: string[] = [];
-		for (const { type, content: piece } of recent) {
-			if (type === "token") {
-				newContent.push(piece);
-				contentEnd += piece.length;
-				ends[folded] = contentEnd;
-			} else {
-				newReasoning.push(piece);
-				reasoningEnd += piece.length;
-				ends[folded] = (reasoningEnd | REASONING) >>> 0;
-			}
-			folded += 1;
+	/** The number of the newest piece; 0 before the first. */
+	seq(): number {
+		return this.count;
+	}
+
+	/** How long all of it is, in UTF-16 units. */
+	units(): number {
+		return this.content.length + this.reasoning.length;
+	}
+
+	/** Gives the number of the piece. */
+	add(type: TokenEvent["type"], text: string): number {
+		if (this.count === this.ends.length) this.ends = withRoom(this.ends);
+		if (type === "token") {
+			this.content += text;
+			this.ends[this.count] = this.content.length;
+		} else {
+			this.reasoning += text;
+			this.ends[this.count] = (this.reasoning.length | REASONING) >>> 0;
 		}
-		content = flat(content + newContent.join(""));
-		reasoning = flat(reasoning + newReasoning.join(""));
-		recent = [];
-	};
+		this.count += 1;
+		return this.count;
+	}
 
-	/** The folded pieces above `after`, as they came, up to so many units; gives the number of the last one. */
-	const unfold = (after: number, tell: (event: TokenEvent) => void, limit: number): number => {
+	/** All pieces with a number above `after`, in order, up to about so many units; gives the number of the last one told. */
+	replay(after: number, tell: (event: TokenEvent) => void, limit = Number.POSITIVE_INFINITY): number {
+		if (after >= this.count) return after;
+		const { content, reasoning } = this.text();
 		let contentFrom = 0;
 		let reasoningFrom = 0;
 		let told = 0;
-		for (let index = 0; index < folded; index += 1) {
+		// What is told may bring more: that is left to the next.
+		const { ends, count } = this;
+		for (let index = 0; index < count; index += 1) {
 			const mark = ends[index] ?? 0;
 			const end = (mark & ~REASONING) >>> 0;
 			const isReasoning = mark >= REASONING;
@@ -62,52 +64,30 @@ export function createTranscript() {
 			if (isReasoning) reasoningFrom = end;
 			else contentFrom = end;
 		}
-		return folded;
-	};
+		return count;
+	}
 
-	return {
-		/** The number of the newest piece; 0 before the first. */
-		seq: () => folded + recent.length,
-		/** How long all of it is, in UTF-16 units. */
-		units: () => units,
-		add: (type: TokenEvent["type"], text: string): TokenEvent => {
-			const event: TokenEvent = { type, content: text, seq: folded + recent.length + 1 };
-			recent.push(event);
-			units += text.length;
-			return event;
-		},
-		/** All pieces with a number above `after`, in order, up to about so many units; gives the number of the last one told. */
-		replay: (after: number, tell: (event: TokenEvent) => void, limit = Number.POSITIVE_INFINITY): number => {
-			if (limit !== Number.POSITIVE_INFINITY) fold();
-			const reached = after < folded ? unfold(after, tell, limit) : after;
-			if (reached < folded) return reached;
-			for (const event of recent) if (event.seq > after) tell(event);
-			return Math.max(after, folded + recent.length);
-		},
-		/** The whole text so far. */
-		text: () => {
-			fold();
-			return { content, reasoning };
-		},
-		/** Whether all of it takes more than so many bytes of UTF-8. A UTF-16 unit takes three at most, so most looks count nothing. */
-		isLongerThan: (limit: number): boolean => {
-			if (counted.bytes + (units - counted.units) * 3 <= limit) return false;
-			fold();
-			counted = { units, bytes: Buffer.byteLength(content) + Buffer.byteLength(reasoning) };
-			return counted.bytes > limit;
-		},
-	};
+	/** The whole text so far. */
+	text(): { readonly content: string; readonly reasoning: string } {
+		// A text that was put together keeps all its pieces alive until somebody reads it: reading one character makes it one.
+		this.content.charCodeAt(0);
+		this.reasoning.charCodeAt(0);
+		return { content: this.content, reasoning: this.reasoning };
+	}
+
+	/** Whether all of it takes more than so many bytes of UTF-8. A UTF-16 unit takes three at most, so most looks count nothing. */
+	isLongerThan(limit: number): boolean {
+		const units = this.units();
+		if (this.countedBytes + (units - this.countedUnits) * 3 <= limit) return false;
+		const { content, reasoning } = this.text();
+		this.countedUnits = units;
+		this.countedBytes = Buffer.byteLength(content) + Buffer.byteLength(reasoning);
+		return this.countedBytes > limit;
+	}
 }
 
-function withRoom(array: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
-	if (length <= array.length) return array;
-	const larger = new Uint32Array(Math.max(length, array.length * 2));
+function withRoom(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+	const larger = new Uint32Array(array.length * 2);
 	larger.set(array);
 	return larger;
-}
-
-/** A text that was put together keeps all its pieces alive until somebody reads it: reading one character makes it one. */
-function flat(text: string): string {
-	text.charCodeAt(0);
-	return text;
 }

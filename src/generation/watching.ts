@@ -30,8 +30,10 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 
 	const watch = (job: Job, now: number): void => {
 		const { generation } = job;
-		if (job.hasNews) job.lastPartAt = now;
-		job.hasNews = false;
+		if (generation.seq() !== job.seenSeq) {
+			job.seenSeq = generation.seq();
+			job.lastPartAt = now;
+		}
 		if (generation.takeSpoken()) job.toldAt = now;
 		else if (now - job.toldAt >= policy.heartbeatInterval) generation.ping();
 		// While its end is being stored nothing else can happen to it.

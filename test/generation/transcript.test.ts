@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { TokenEvent } from "../../src/domain/generation.ts";
-import { createTranscript } from "../../src/generation/transcript.ts";
+import { Transcript } from "../../src/generation/transcript.ts";
 
 const piece = fc.record({
 	type: fc.constantFrom("token" as const, "reasoning" as const),
@@ -15,10 +15,10 @@ describe("a transcript", () => {
 	test("replays every piece after any number exactly as it came", () => {
 		fc.assert(
 			fc.property(fc.array(piece, { maxLength: 200 }), fc.nat({ max: 220 }), (pieces, after) => {
-				const transcript = createTranscript();
+				const transcript = new Transcript();
 				const said: TokenEvent[] = [];
 				for (const { type, text, foldsAfter } of pieces) {
-					said.push(transcript.add(type, text));
+					said.push({ type, content: text, seq: transcript.add(type, text) });
 					if (foldsAfter) transcript.text();
 				}
 				const replayed: TokenEvent[] = [];
@@ -45,7 +45,7 @@ describe("a transcript", () => {
 	});
 
 	test("knows whether it is longer than so many bytes of UTF-8", () => {
-		const transcript = createTranscript();
+		const transcript = new Transcript();
 		for (let count = 0; count < 100; count += 1) transcript.add("token", "é");
 		expect(transcript.isLongerThan(200)).toBe(false);
 		expect(transcript.isLongerThan(199)).toBe(true);
