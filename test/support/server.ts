@@ -158,10 +158,14 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 		rows: (sessionId) =>
 			withDatabase({ readonly: true }, (database) =>
 				database
-					// The text of a running answer stands in pieces beside its row.
+					// The text of a running answer stands in parts beside its row.
 					.query<MessageRow, [string]>(
 						`SELECT id, role, status,
-							content || coalesce((SELECT group_concat(part.content, '' ORDER BY ends_at) FROM answer_parts AS part WHERE message_id = id), '') AS content
+							content || coalesce((
+								SELECT group_concat(part.value ->> 2, '' ORDER BY number)
+								FROM answer_progress, json_each(parts) AS part
+								WHERE part.value ->> 0 = messages.id
+							), '') AS content
 						FROM messages WHERE session_id = ? ORDER BY seq`,
 					)
 					.all(sessionId),

@@ -10,6 +10,7 @@ import { prepareFiles } from "./files.ts";
 import first from "./schema/0001.sql" with { type: "text" };
 import second from "./schema/0002.sql" with { type: "text" };
 import third from "./schema/0003.sql" with { type: "text" };
+import fourth from "./schema/0004.sql" with { type: "text" };
 
 export type Step = { readonly version: number; readonly name: string; readonly sql: string };
 
@@ -18,6 +19,7 @@ export const STEPS: readonly Step[] = [
 	{ version: 1, name: "the first schema", sql: first },
 	{ version: 2, name: "personal keys and the audit trail", sql: second },
 	{ version: 3, name: "invitations, and where logins are used from", sql: third },
+	{ version: 4, name: "the text of running answers in one row for each save", sql: fourth },
 ];
 
 /** "PKLM": says that the file is ours (https://sqlite.org/pragma.html#pragma_application_id). */

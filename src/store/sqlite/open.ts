@@ -98,7 +98,7 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 
 	const read = createRead({ db, path, isClosed: () => closing !== undefined });
 	const { write } = writer;
-	const progress = createProgress({ write });
+	const progress = createProgress({ db, write });
 
 	/** In steps between which others' writes get their turn. */
 	async function removeRemains(): Promise<void> {
@@ -107,7 +107,7 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 
 	return {
 		kind: "sqlite",
-		...createReads({ db, read }),
+		...createReads({ db, read, textOf: progress.textOf }),
 		createUser: (user) => write("createUser", user),
 		createFirstAdmin: (user) => write("createFirstAdmin", user),
 		updateUser: (id, change, now) => write("updateUser", { id, change, now }),
@@ -145,10 +145,7 @@ export function composeStore({ db, writer, path }: { readonly db: Database; read
 		deleteSession: (id, userId) => write("deleteSession", { id, userId }),
 		beginTurn: (turn) => write("beginTurn", turn),
 		saveProgress: progress.save,
-		finishAnswer(end) {
-			progress.forget(end.messageId);
-			return write("finishAnswer", end);
-		},
+		finishAnswer: progress.finish,
 		appendMessage: (message) => write("appendMessage", message),
 		clearMessages: (sessionId, userId, now) => write("clearMessages", { sessionId, userId, now }),
 		appendAudit: (entry) => write("appendAudit", entry),

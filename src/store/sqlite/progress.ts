@@ -1,77 +1,102 @@
-// What has been handed to the writer of each running answer, so that only the rest travels: with 500 answers of some kilobytes a second,
-// sending the whole text each time would cost more than the streams themselves.
+// The text of running answers on its way to the file, and back to those who read it meanwhile. Only what is new travels, as one text for
+// all answers of a save: with 500 answers a second anything more would cost as much as the streams themselves.
 
+import type { Database } from "bun:sqlite";
 import type { Id } from "../../domain/id.ts";
-import type { Progress } from "../../ports/store.ts";
+import type { AnswerEnd, Progress } from "../../ports/store.ts";
+import { type AnswerText, type ProgressPart, readParts } from "./parts.ts";
 import type { Writer } from "./writer.ts";
-import type { ProgressPart } from "./writes/table.ts";
 
-/** How much of a text was handed over: UTF-16 units here, bytes of UTF-8 in the file. */
-type Extent = { readonly units: number; readonly bytes: number };
-type Handed = { readonly content: Extent; readonly reasoning: Extent };
+/** How much of an answer was handed over, in UTF-16 units, and the number of the save with its beginning. */
+type Handed = { readonly content: number; readonly reasoning: number; readonly first: number };
 
-const NOTHING: Extent = { units: 0, bytes: 0 };
+/** An answer that goes on for longer than so many saves is handed over whole again, so that the rows before can go. */
+const WHOLE_AFTER_SAVES = 600;
 
 export type ProgressSaver = {
 	/** Stores these texts; resolves when they are durable. */
 	save(texts: readonly Progress[]): Promise<void>;
-	/** The next part of this answer will be its whole text. To be called at its end. */
-	forget(messageId: Id): void;
+	/** Stores the end of an answer; its parts are no longer needed. */
+	finish(end: AnswerEnd): Promise<boolean>;
+	/** What is stored of an answer that runs; `undefined` when nothing is. To be called within a read. */
+	textOf(messageId: Id): AnswerText | undefined;
 };
 
-export function createProgress({ write }: Pick<Writer, "write">): ProgressSaver {
+export function createProgress({ db, write }: { readonly db: Database } & Pick<Writer, "write">): ProgressSaver {
+	/** By the number of their first save: the first one here decides which rows are still needed. */
 	const handed = new Map<Id, Handed>();
+	/** What is stored of the answers that run here, so that reading one does not look through all rows. */
+	const durable = new Map<Id, AnswerText>();
+	/** The numbers of our own rows; an older or a newer one is another process's. */
+	let firstOwn = 0;
+	let last = 0;
 
-	/** What is new of a text, counted as handed over; `undefined` when nothing is. */
-	function partOf(text: Progress): ProgressPart | undefined {
-		const before = handed.get(text.messageId);
-		const content = wholeCharacters(text.content);
-		const reasoning = wholeCharacters(text.reasoning);
-		const isGrowth = before !== undefined && content.length >= before.content.units && reasoning.length >= before.reasoning.units;
-		const from = isGrowth ? before : { content: NOTHING, reasoning: NOTHING };
-		const part = {
-			messageId: text.messageId,
-			content: content.slice(from.content.units),
-			reasoning: reasoning.slice(from.reasoning.units),
-		};
-		if (isGrowth && part.content === "" && part.reasoning === "") return undefined;
-		handed.set(text.messageId, { content: extend(from.content, part.content), reasoning: extend(from.reasoning, part.reasoning) });
-		if (!isGrowth) return part;
-		return { ...part, after: { contentBytes: from.content.bytes, reasoningBytes: from.reasoning.bytes } };
+	function startNumbers(): void {
+		if (last === 0) last = numbersIn(db).last;
+		firstOwn ||= last + 1;
 	}
 
-	/** Hands over what is new; gives the answers that could not take it. */
-	async function handOver(texts: readonly Progress[]): Promise<readonly Id[]> {
-		const parts = texts.map(partOf).filter((part) => part !== undefined);
-		if (parts.length === 0) return [];
-		try {
-			const lost = await write("saveProgress", parts);
-			for (const messageId of lost) handed.delete(messageId);
-			return lost;
-		} catch (error) {
-			for (const { messageId } of parts) handed.delete(messageId);
-			throw error;
-		}
+	/** What is new of an answer, counted as handed over with this save; `undefined` when nothing is. */
+	function partOf({ messageId, content, reasoning }: Progress, number: number): ProgressPart | undefined {
+		const before = handed.get(messageId);
+		const isGrowth =
+			before !== undefined &&
+			content.length >= before.content &&
+			reasoning.length >= before.reasoning &&
+			number - before.first < WHOLE_AFTER_SAVES;
+		if (isGrowth && content.length === before.content && reasoning.length === before.reasoning) return undefined;
+		const from = isGrowth ? before : { content: 0, reasoning: 0, first: number };
+		if (!isGrowth) handed.delete(messageId);
+		handed.set(messageId, { content: content.length, reasoning: reasoning.length, first: from.first });
+		return [messageId, from.content, content.slice(from.content), from.reasoning, reasoning.slice(from.reasoning)];
+	}
+
+	/** Rows below this number hold nothing that is still needed. */
+	function firstNeeded(): number {
+		for (const { first } of handed.values()) return first;
+		return last + 1;
 	}
 
 	return {
 		async save(texts) {
-			const lost = await handOver(texts);
-			// Whole this time. Those that are gone or have ended are lost again, which is as it should be.
-			if (lost.length > 0) await handOver(texts.filter((text) => lost.includes(text.messageId)));
+			startNumbers();
+			const number = last + 1;
+			const parts = texts.map((text) => partOf(text, number)).filter((part) => part !== undefined);
+			if (parts.length === 0) return;
+			last = number;
+			try {
+				const stored = await write("saveProgress", { number, parts: JSON.stringify(parts), below: firstNeeded() });
+				if (stored !== number) {
+					// Another process has written: what stands before is no longer only ours.
+					firstOwn = stored;
+					last = Math.max(last, stored);
+				}
+				for (const { messageId, content, reasoning } of texts) if (handed.has(messageId)) durable.set(messageId, { content, reasoning });
+			} catch (error) {
+				for (const [messageId] of parts) handed.delete(messageId);
+				throw error;
+			}
 		},
-		forget(messageId) {
-			handed.delete(messageId);
+		finish(end) {
+			handed.delete(end.messageId);
+			durable.delete(end.messageId);
+			return write("finishAnswer", { end, below: last === 0 ? 0 : firstNeeded() });
+		},
+		textOf(messageId) {
+			const rows = numbersIn(db);
+			const areOurs = rows.last === 0 || (rows.first >= firstOwn && rows.last <= last && firstOwn > 0);
+			return areOurs ? durable.get(messageId) : readParts(db, messageId).get(messageId);
 		},
 	};
 }
 
-function extend(before: Extent, added: string): Extent {
-	return { units: before.units + added.length, bytes: before.bytes + Buffer.byteLength(added) };
-}
-
-/** Without the first half of a surrogate pair at the end: written apart, both halves would become U+FFFD. It goes with the next part. */
-function wholeCharacters(text: string): string {
-	const last = text.charCodeAt(text.length - 1);
-	return last >= 0xd800 && last <= 0xdbff ? text.slice(0, -1) : text;
+/** The lowest and the highest number in the file; 0 when there is none. */
+function numbersIn(db: Database): { readonly first: number; readonly last: number } {
+	const row = db
+		.query<{ first: number; last: number }, []>(
+			`SELECT coalesce((SELECT min(number) FROM answer_progress), 0) AS first,
+				coalesce((SELECT max(number) FROM answer_progress), 0) AS last`,
+		)
+		.get();
+	return row ?? { first: 0, last: 0 };
 }

@@ -1,6 +1,7 @@
 // Every read of the store, composed. The statements stand in reads/, by noun.
 
 import type { Database } from "bun:sqlite";
+import type { ProgressSaver } from "./progress.ts";
 import { createAuditReads } from "./reads/audit.ts";
 import { createInvitationReads } from "./reads/invitations.ts";
 import { createKeyReads } from "./reads/keys.ts";
@@ -18,7 +19,7 @@ export type Reads = ReturnType<typeof createPeopleReads> &
 	ReturnType<typeof createMetricsRead> &
 	ReturnType<typeof createAuditReads>;
 
-export function createReads(deps: { readonly db: Database; readonly read: Read }): Reads {
+export function createReads(deps: { readonly db: Database; readonly read: Read } & Pick<ProgressSaver, "textOf">): Reads {
 	return {
 		...createPeopleReads(deps),
 		...createInvitationReads(deps),

@@ -4,7 +4,7 @@ import type { Database } from "bun:sqlite";
 import type { Id } from "../../../domain/id.ts";
 import type { Message } from "../../../domain/message.ts";
 import type { AdminStore, MessagePage, MessageStore, MessageWalk, MessageWindow, Page, Range, Turn } from "../../../ports/store.ts";
-import { withParts } from "../parts.ts";
+import type { ProgressSaver } from "../progress.ts";
 import { type MessageRow, messageFromRow, type SqlValues } from "../rows.ts";
 import type { Read } from "./read.ts";
 
@@ -14,28 +14,34 @@ type MessageReads = Pick<
 > &
 	Pick<AdminStore, "findAllMessages">;
 
-export function createMessageReads({ db, read }: { readonly db: Database; readonly read: Read }): MessageReads {
+/** Where rows come from, and the text of those that are answers in the making. */
+type Source = { readonly db: Database; readonly textOf: ProgressSaver["textOf"] };
+
+export function createMessageReads({ db, read, textOf }: Source & { readonly read: Read }): MessageReads {
+	const source = { db, textOf };
 	return {
-		findMessages: (sessionId, window) => read(() => findMessages(db, sessionId, window)),
-		walkMessages: (walk) => read(() => walkMessages(db, walk)),
-		findTurn: (sessionId, clientMessageId) => read(() => findTurn(db, sessionId, clientMessageId)),
-		findTurnOfGeneration: (generationId, userId) => read(() => findTurnOfGeneration(db, generationId, userId)),
-		findMessage: (id, userId) => read(() => findMessage(db, id, userId)),
-		findVersions: (message) => read(() => findVersions(db, message)),
-		findAllMessages: (range) => read(() => findAllMessages(db, range)),
+		findMessages: (sessionId, window) => read(() => findMessages(source, sessionId, window)),
+		walkMessages: (walk) => read(() => walkMessages(source, walk)),
+		findTurn: (sessionId, clientMessageId) => read(() => findTurn(source, sessionId, clientMessageId)),
+		findTurnOfGeneration: (generationId, userId) => read(() => findTurnOfGeneration(source, generationId, userId)),
+		findMessage: (id, userId) => read(() => findMessage(source, id, userId)),
+		findVersions: (message) => read(() => findVersions(source, message)),
+		findAllMessages: (range) => read(() => findAllMessages(source, range)),
 	};
 }
 
-function messageOf(db: Database, row: MessageRow): Message {
-	return messageFromRow(withParts(db, row));
+function messageOf({ textOf }: Source, row: MessageRow): Message {
+	const text = row.status === "streaming" ? textOf(row.id) : undefined;
+	return messageFromRow(text === undefined ? row : { ...row, content: text.content, reasoning: text.reasoning || null });
 }
 
-function findMessages(db: Database, sessionId: Id, window: MessageWindow): MessagePage {
+function findMessages(source: Source, sessionId: Id, window: MessageWindow): MessagePage {
+	const { db } = source;
 	const session = db
 		.query<{ message_count: number }, [SqlValues]>("SELECT message_count FROM sessions WHERE id = $sessionId")
 		.get({ sessionId });
 	if (session === null) return { messages: [], total: 0 };
-	return { messages: rowsOf(db, sessionId, window).map((row) => messageOf(db, row)), total: session.message_count };
+	return { messages: rowsOf(db, sessionId, window).map((row) => messageOf(source, row)), total: session.message_count };
 }
 
 function rowsOf(db: Database, sessionId: Id, window: MessageWindow): MessageRow[] {
@@ -64,8 +70,8 @@ function rowsOf(db: Database, sessionId: Id, window: MessageWindow): MessageRow[
 		.all({ sessionId, limit: window.limit, offset: window.offset });
 }
 
-function walkMessages(db: Database, { sessionId, inForce, after, limit }: MessageWalk): readonly Message[] {
-	return db
+function walkMessages(source: Source, { sessionId, inForce, after, limit }: MessageWalk): readonly Message[] {
+	return source.db
 		.query<MessageRow, [SqlValues]>(
 			`SELECT * FROM messages
 			WHERE session_id = $sessionId AND in_force = $inForce
@@ -73,16 +79,17 @@ function walkMessages(db: Database, { sessionId, inForce, after, limit }: Messag
 			ORDER BY seq LIMIT $limit`,
 		)
 		.all({ sessionId, inForce: inForce ? 1 : 0, after, limit })
-		.map((row) => messageOf(db, row));
+		.map((row) => messageOf(source, row));
 }
 
-function findTurn(db: Database, sessionId: Id, clientMessageId: string): Turn | undefined {
+function findTurn(source: Source, sessionId: Id, clientMessageId: string): Turn | undefined {
+	const { db } = source;
 	const prompt = db
 		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE session_id = $sessionId AND client_message_id = $clientMessageId")
 		.get({ sessionId, clientMessageId });
 	if (prompt === null || prompt.generation_id === null) return undefined;
 	const answer = answerOf(db, prompt.generation_id);
-	return answer === null ? undefined : { userMessage: messageOf(db, prompt), answer: messageOf(db, answer) };
+	return answer === null ? undefined : { userMessage: messageOf(source, prompt), answer: messageOf(source, answer) };
 }
 
 function answerOf(db: Database, generationId: Id): MessageRow | null {
@@ -92,7 +99,8 @@ function answerOf(db: Database, generationId: Id): MessageRow | null {
 }
 
 /** The prompt of an answer is the last one of the person before it: a turn inserts both at once, an answer made anew comes later. */
-function findTurnOfGeneration(db: Database, generationId: Id, userId: Id): Turn | undefined {
+function findTurnOfGeneration(source: Source, generationId: Id, userId: Id): Turn | undefined {
+	const { db } = source;
 	const answer = answerOf(db, generationId);
 	if (answer === null || answer.user_id !== userId) return undefined;
 	const prompt = db
@@ -102,25 +110,28 @@ function findTurnOfGeneration(db: Database, generationId: Id, userId: Id): Turn 
 			ORDER BY seq DESC LIMIT 1`,
 		)
 		.get({ sessionId: answer.session_id, answerId: answer.id });
-	return prompt === null ? undefined : { userMessage: messageOf(db, prompt), answer: messageOf(db, answer) };
+	return prompt === null ? undefined : { userMessage: messageOf(source, prompt), answer: messageOf(source, answer) };
 }
 
-function findMessage(db: Database, id: Id, userId: Id): Message | undefined {
+function findMessage(source: Source, id: Id, userId: Id): Message | undefined {
+	const { db } = source;
 	const row = db.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE id = $id AND user_id = $userId").get({ id, userId });
-	return row === null ? undefined : messageOf(db, row);
+	return row === null ? undefined : messageOf(source, row);
 }
 
-function findVersions(db: Database, message: Message): readonly Message[] {
+function findVersions(source: Source, message: Message): readonly Message[] {
+	const { db } = source;
 	return db
 		.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE id = $first OR version_of = $first ORDER BY seq LIMIT 100")
 		.all({ first: message.versionOf ?? message.id })
-		.map((row) => messageOf(db, row));
+		.map((row) => messageOf(source, row));
 }
 
-function findAllMessages(db: Database, { skip, limit }: Range): Page<Message> {
+function findAllMessages(source: Source, { skip, limit }: Range): Page<Message> {
+	const { db } = source;
 	const rows = db.query<MessageRow, [SqlValues]>("SELECT * FROM messages ORDER BY seq DESC LIMIT $limit OFFSET $skip").all({ skip, limit });
 	const total = db
 		.query<{ count: number }, []>("SELECT sum(count) AS count FROM totals WHERE name IN ('user', 'assistant', 'system')")
 		.get();
-	return { items: rows.map((row) => messageOf(db, row)), total: total?.count ?? 0 };
+	return { items: rows.map((row) => messageOf(source, row)), total: total?.count ?? 0 };
 }

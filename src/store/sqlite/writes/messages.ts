@@ -5,10 +5,10 @@ import { fail } from "../../../domain/errors.ts";
 import type { Id } from "../../../domain/id.ts";
 import type { Message } from "../../../domain/message.ts";
 import { previewOf } from "../../../domain/session.ts";
-import type { AnswerEnd, TurnStart } from "../../../ports/store.ts";
-import { withParts } from "../parts.ts";
+import type { TurnStart } from "../../../ports/store.ts";
+import { readParts } from "../parts.ts";
 import { type MessageRow, messageToRow, type SqlValues, toJson } from "../rows.ts";
-import type { ProgressPart, WriteArgs } from "./table.ts";
+import type { WriteArgs } from "./table.ts";
 
 export function beginTurn(db: Database, { userMessage, answer, keepsPrompt = false, replacesFrom }: TurnStart): undefined {
 	const { sessionId, clientMessageId } = userMessage;
@@ -41,37 +41,23 @@ export function appendMessage(db: Database, message: Message): undefined {
 	recordInSession(db, message.sessionId, 1, message.content, message.createdAt);
 }
 
-/**
- * Appends only behind what was there before: a part must not follow one that was lost. Answers that hold something else are reported,
- * and their owner sends the whole text next time.
- */
-export function saveProgress(db: Database, parts: readonly ProgressPart[]): readonly Id[] {
-	return parts.filter((part) => !storePart(db, part)).map((part) => part.messageId);
-}
-
-function storePart(db: Database, { messageId, content, reasoning, after }: ProgressPart): boolean {
-	const answer = db
-		.query<{ ends_at: number }, [SqlValues]>(
-			`SELECT coalesce((SELECT max(ends_at) FROM answer_parts WHERE message_id = $messageId), 0) AS ends_at
-			FROM messages WHERE id = $messageId AND status = 'streaming'`,
+export function saveProgress(db: Database, { number, parts, below }: WriteArgs<"saveProgress">): number {
+	const row = db
+		.query<{ number: number }, [SqlValues]>(
+			`INSERT INTO answer_progress (number, parts)
+			VALUES (max($number, (SELECT coalesce(max(number), 0) + 1 FROM answer_progress)), $parts)
+			RETURNING number`,
 		)
-		.get({ messageId });
-	if (answer === null) return false;
-	const before = after === undefined ? 0 : after.contentBytes + after.reasoningBytes;
-	if (after === undefined) dropParts(db, messageId);
-	else if (answer.ends_at !== before) return false;
-	const endsAt = before + Buffer.byteLength(content) + Buffer.byteLength(reasoning);
-	db.query<never, [SqlValues]>(
-		"INSERT INTO answer_parts (message_id, ends_at, content, reasoning) VALUES ($messageId, $endsAt, $content, $reasoning)",
-	).run({ messageId, endsAt, content, reasoning });
-	return true;
+		.get({ number, parts });
+	dropProgress(db, below);
+	return row?.number ?? number;
 }
 
-function dropParts(db: Database, messageId: Id): void {
-	db.query<never, [SqlValues]>("DELETE FROM answer_parts WHERE message_id = $messageId").run({ messageId });
+function dropProgress(db: Database, below: number): void {
+	db.query<never, [SqlValues]>("DELETE FROM answer_progress WHERE number < $below").run({ below });
 }
 
-export function finishAnswer(db: Database, end: AnswerEnd): boolean {
+export function finishAnswer(db: Database, { end, below }: WriteArgs<"finishAnswer">): boolean {
 	const finished = db
 		.query<{ id: Id }, [SqlValues]>(
 			`UPDATE messages
@@ -92,8 +78,8 @@ export function finishAnswer(db: Database, end: AnswerEnd): boolean {
 			usage: toJson(end.usage),
 			timings: toJson(end.timings),
 		});
+	dropProgress(db, below);
 	if (finished === null) return false;
-	dropParts(db, end.messageId);
 	recordInSession(db, end.sessionId, 0, end.content, end.now);
 	return true;
 }
@@ -112,15 +98,18 @@ export function clearMessages(db: Database, { sessionId, userId, now }: WriteArg
 
 export function repairInterrupted(db: Database, { now }: WriteArgs<"repairInterrupted">): number {
 	const running = db.query<MessageRow, []>("SELECT * FROM messages WHERE status = 'streaming'").all();
-	for (const row of running) {
-		const { id, session_id: sessionId, content, reasoning } = withParts(db, row);
+	const texts = readParts(db);
+	for (const { id, session_id: sessionId, ...row } of running) {
+		const text = texts.get(id);
+		const content = text?.content ?? row.content;
+		const reasoning = (text?.reasoning ?? row.reasoning) || null;
 		db.query<never, [SqlValues]>(
 			`UPDATE messages SET content = $content, reasoning = $reasoning, status = 'interrupted', error_code = 'interrupted'
 			WHERE id = $id`,
 		).run({ id, content, reasoning });
-		dropParts(db, id);
 		recordInSession(db, sessionId, 0, content, now);
 	}
+	db.query<never, []>("DELETE FROM answer_progress").run();
 	return running.length;
 }
 

@@ -19,15 +19,6 @@ import type {
 	UserChange,
 } from "../../../ports/store.ts";
 
-/** What came of a running answer since it was last handed over. */
-export type ProgressPart = {
-	readonly messageId: Id;
-	readonly content: string;
-	readonly reasoning: string;
-	/** How many bytes (UTF-8) the row must hold for the part to be appended; `undefined`: the part is the whole text and replaces it. */
-	readonly after?: { readonly contentBytes: number; readonly reasoningBytes: number };
-};
-
 export type WriteOperations = {
 	createUser: { args: User; result: undefined };
 	createFirstAdmin: { args: User; result: undefined };
@@ -60,9 +51,9 @@ export type WriteOperations = {
 	updateSession: { args: { id: Id; userId: Id; change: SessionChange; now: number }; result: Session };
 	deleteSession: { args: { id: Id; userId: Id }; result: undefined };
 	beginTurn: { args: TurnStart; result: undefined };
-	/** Gives the messages whose part was not stored: they are gone, have ended, or hold something else than expected. */
-	saveProgress: { args: readonly ProgressPart[]; result: readonly Id[] };
-	finishAnswer: { args: AnswerEnd; result: boolean };
+	/** `parts` as in the row; `below`: rows with a lower number are no longer needed. Gives the row's number, a higher one when it was taken. */
+	saveProgress: { args: { number: number; parts: string; below: number }; result: number };
+	finishAnswer: { args: { end: AnswerEnd; below: number }; result: boolean };
 	appendMessage: { args: Message; result: undefined };
 	clearMessages: { args: { sessionId: Id; userId: Id; now: number }; result: undefined };
 	repairInterrupted: { args: { now: number }; result: number };
