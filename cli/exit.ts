@@ -56,6 +56,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ExitStatus>> = {
 	message_not_editable: EXIT.inTheWay,
 	nothing_to_answer: EXIT.noSuchThing,
 	generation_not_found: EXIT.noSuchThing,
+	generation_unreachable: EXIT.unreachable,
 	model_not_found: EXIT.noSuchThing,
 	generation_in_progress: EXIT.inTheWay,
 	message_id_conflict: EXIT.inTheWay,

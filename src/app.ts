@@ -30,6 +30,7 @@ import { createModelService, type ModelService } from "./models/service.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Limiter } from "./ports/limiter.ts";
 import type { Log } from "./ports/log.ts";
+import type { Replicas } from "./ports/replicas.ts";
 import type { Store } from "./ports/store.ts";
 import { createReference } from "./reference/routes.ts";
 import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
@@ -41,6 +42,10 @@ import { createUserService } from "./users/service.ts";
 export type AppDependencies = {
 	readonly store: Store;
 	readonly limiter: Limiter;
+	/** The other processes of this service; `undefined`: this one is alone. */
+	readonly replicas: Replicas | undefined;
+	/** Whether other processes may write to the same store. */
+	readonly isStoreShared: boolean;
 	readonly mint: TokenMint;
 	readonly passwords: Passwords;
 	readonly setup: SetupGate;
@@ -88,6 +93,8 @@ export function createApp(deps: AppDependencies): App {
 		clock,
 		log,
 		policy: deps.engine,
+		replicas: deps.replicas,
+		isStoreShared: deps.isStoreShared,
 		isLoginGood: async (id) => (await auth.isLoginGood(id)) || keys.isGood(id),
 		isRetryable,
 	});
@@ -99,6 +106,7 @@ export function createApp(deps: AppDependencies): App {
 	const health = createHealthService({
 		store,
 		limiter,
+		replicas: deps.replicas,
 		upstreams: models.states,
 		isDraining: deps.isDraining,
 		clock,

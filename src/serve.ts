@@ -69,8 +69,9 @@ export async function startServer({ config }: LoadedConfig, options: ServeOption
 		});
 		// Before anybody can read: nobody is to see an answer that seems to grow and never will.
 		await repairInterrupted(store, log);
-		sharing = await openSharing(config, log);
-		return start({ config, options, log, store, sharing, release });
+		const clock = createClock();
+		sharing = await openSharing({ config, log, isStoreShared: place.kind === "mongodb", elapsed: clock.elapsed });
+		return start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, release });
 	} catch (error) {
 		sharing?.close();
 		await store?.close();
@@ -93,18 +94,19 @@ type Parts = {
 	readonly config: Config;
 	readonly options: ServeOptions;
 	readonly log: Log;
+	readonly clock: Clock;
 	readonly store: Store;
+	readonly isStoreShared: boolean;
 	readonly sharing: Sharing;
 	readonly release: () => void;
 };
 
 function start(parts: Parts): RunningServer {
-	const { config, options, log, store, sharing, release } = parts;
-	const clock = createClock();
+	const { config, options, log, clock, store, sharing, release } = parts;
 	const setup = createSetupGate(clock);
 	let draining = false;
 	let address = "";
-	const app = compose({ ...parts, clock, setup, isDraining: () => draining, publicUrl: () => config.publicUrl ?? address });
+	const app = compose({ ...parts, setup, isDraining: () => draining, publicUrl: () => config.publicUrl ?? address });
 	const onEscaped = (error: unknown) => log.error({ err: error }, "an error escaped; the server goes on");
 	const idle = watchIdle({
 		quiet: 500,
@@ -137,7 +139,7 @@ function start(parts: Parts): RunningServer {
 	process.on("unhandledRejection", onEscaped);
 	process.on("uncaughtException", onEscaped);
 	options.print(`Ready: pocketllm ${VERSION} listens on ${address}`);
-	const announced = announce({ ...parts, clock, app, setup, address }).catch((error: unknown) =>
+	const announced = announce({ ...parts, app, setup, address }).catch((error: unknown) =>
 		log.error({ err: error }, "the look around after the start failed"),
 	);
 	const stopped = Promise.withResolvers<void>();
@@ -162,16 +164,17 @@ function start(parts: Parts): RunningServer {
 }
 
 type Composition = Parts & {
-	readonly clock: Clock;
 	readonly setup: SetupGate;
 	readonly isDraining: () => boolean;
 	readonly publicUrl: () => string;
 };
 
-function compose({ config, log, store, sharing, clock, setup, isDraining, publicUrl }: Composition): App {
+function compose({ config, log, store, isStoreShared, sharing, clock, setup, isDraining, publicUrl }: Composition): App {
 	return createApp({
 		store,
 		limiter: sharing.limiter,
+		replicas: sharing.replicas,
+		isStoreShared,
 		mint: createTokenMint({ ring: keyRing(config), clock }),
 		passwords: createPasswords({ minLength: config.passwordMinLength }),
 		setup,
@@ -219,7 +222,7 @@ function purgeOld(store: Store, config: Config, clock: Clock, log: Log): void {
 	);
 }
 
-type Announcement = Parts & { readonly clock: Clock; readonly app: App; readonly setup: SetupGate; readonly address: string };
+type Announcement = Parts & { readonly app: App; readonly setup: SetupGate; readonly address: string };
 
 /** What a person wants to know after the start: which model servers there are, who the administrator is, who may come in. */
 async function announce({ config, options, log, store, sharing, clock, app, setup, address }: Announcement): Promise<void> {

@@ -5,31 +5,49 @@ import type { Config } from "./config/options.ts";
 import { createMemoryLimiter } from "./limiter/memory.ts";
 import type { Limiter } from "./ports/limiter.ts";
 import type { Log } from "./ports/log.ts";
+import type { Replicas } from "./ports/replicas.ts";
 
 export type Sharing = {
 	readonly limiter: Limiter;
+	/** Only with a store that several processes can share. */
+	readonly replicas: Replicas | undefined;
 	/** Lines for the person who starts the server. */
 	readonly describe: () => readonly string[];
 	readonly close: () => void;
 };
 
-export async function openSharing(config: Config, log: Log): Promise<Sharing> {
+export type SharingOptions = {
+	readonly config: Config;
+	readonly log: Log;
+	readonly isStoreShared: boolean;
+	/** Milliseconds that only grow. */
+	readonly elapsed: () => number;
+};
+
+export async function openSharing({ config, log, isStoreShared, elapsed }: SharingOptions): Promise<Sharing> {
 	const policy = {
 		global: config.rateLimitGlobal,
 		login: config.rateLimitLogin,
 		signup: config.rateLimitSignup,
 		chat: config.rateLimitChat,
 	};
-	if (config.redisUrl === undefined) return { limiter: createMemoryLimiter(policy), describe: () => [], close: () => {} };
+	if (config.redisUrl === undefined) {
+		return { limiter: createMemoryLimiter(policy), replicas: undefined, describe: () => [], close: () => {} };
+	}
 	const [{ openRedis }, { createRedisLimiter }] = await Promise.all([import("./redis/link.ts"), import("./limiter/redis.ts")]);
 	const link = await openRedis({ url: config.redisUrl, prefix: config.redisPrefix, log });
+	const replicas = isStoreShared ? (await import("./replicas/open.ts")).openReplicas({ link, log, elapsed }) : undefined;
 	return {
 		limiter: createRedisLimiter(policy, link),
+		replicas,
 		describe: () => [
 			link.isThere()
 				? `Limits count in Redis at ${link.address}.`
 				: `Redis at ${link.address} is away: limits count in this process until it is there.`,
 		],
-		close: link.close,
+		close: () => {
+			replicas?.close();
+			link.close();
+		},
 	};
 }

@@ -40,6 +40,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	// The connection to Redis, which every adapter that keeps something there shares.
 	redis: { files: ["src/redis/"], may: ["ports"] },
 	limiter: { files: ["src/limiter/"], may: ["domain", "ports", "redis"] },
+	replicas: { files: ["src/replicas/"], may: ["domain", "ports", "redis"] },
 	app: { files: ["src/app.ts"], may: ["domain", "ports", "http", "generation", ...FEATURES] },
 	// The wiring level. The first three are parts that it hands out.
 	clock: { files: ["src/clock.ts"], may: ["domain", "ports"] },
@@ -50,7 +51,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 		files: ["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts"],
 		may: [
 			...["domain", "ports", "config", "version", "http", "app", "clock", "log", "server", "process"],
-			...["store", "store/sqlite", "store/mongo", "upstream", "redis", "limiter", ...FEATURES],
+			...["store", "store/sqlite", "store/mongo", "upstream", "redis", "limiter", "replicas", ...FEATURES],
 		],
 	},
 	// The shell's door. Of the wiring level it sees one file.
@@ -74,7 +75,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	jose: ["src/auth/tokens.ts"],
 	pino: ["src/log.ts"],
 	"rate-limiter-flexible": ["src/limiter/"],
-	ioredis: ["src/redis/"],
+	ioredis: ["src/redis/", "src/replicas/talk.ts"],
 	mongodb: ["src/store/mongo/"],
 	"bun:sqlite": ["src/store/sqlite/"],
 	"bun:ffi": ["src/resident.ts"],
@@ -232,7 +233,8 @@ describe("packages", () => {
 
 	test("adapters and services never import Elysia, not even its types", () => {
 		const wrong = external.filter(
-			({ from, specifier }) => packageOf(specifier) === "elysia" && /^src\/(store|upstream|limiter|generation)\/|\/service\.ts$/.test(from),
+			({ from, specifier }) =>
+				packageOf(specifier) === "elysia" && /^src\/(store|upstream|redis|limiter|replicas|generation)\/|\/service\.ts$/.test(from),
 		);
 		expect(wrong).toEqual([]);
 	});

@@ -32,9 +32,9 @@ const EXAMPLE_METRICS = {
 /** The last two are handed over from the engine. */
 export type AdminRouteDependencies = {
 	readonly admin: AdminService;
-	readonly findGenerations: () => readonly GenerationView[];
-	/** `false` when nothing with this id runs. */
-	readonly stopGeneration: (id: Id) => boolean;
+	readonly findGenerations: () => Promise<readonly GenerationView[]>;
+	/** `over`: nothing with this id runs; `unheard`: where it may run nobody answers. */
+	readonly stopGeneration: (id: Id) => Promise<"stopped" | "over" | "unheard">;
 };
 
 export type GenerationView = {
@@ -153,8 +153,8 @@ export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRou
 		)
 		.get(
 			"/generations",
-			() => ({
-				generations: findGenerations().map(({ id, user, state, createdAt, ...rest }) => ({
+			async () => ({
+				generations: (await findGenerations()).map(({ id, user, state, createdAt, ...rest }) => ({
 					generationId: id,
 					userId: user.id,
 					email: user.email,
@@ -180,10 +180,11 @@ export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRou
 		)
 		.post(
 			"/generations/:id/stop",
-			({ params, set }) => {
+			async ({ params, set }) => {
 				const id = parseId(params.id);
 				if (id === undefined) throw new PocketError("invalid_id");
-				if (!stopGeneration(id)) throw new PocketError("generation_not_found");
+				const outcome = await stopGeneration(id);
+				if (outcome !== "stopped") throw new PocketError(outcome === "over" ? "generation_not_found" : "generation_unreachable");
 				set.status = 202;
 				return { status: "stopping" };
 			},
@@ -193,7 +194,7 @@ export function adminRoutes({ admin, findGenerations, stopGeneration }: AdminRou
 					tag: "Administration",
 					summary: "Stop anybody's answer and keep what had arrived",
 					answers: { 202: { description: "It ends now", schema: "Stopping", example: { status: "stopping" } } },
-					errors: ["invalid_id", "generation_not_found"],
+					errors: ["invalid_id", "generation_not_found", "generation_unreachable"],
 				}),
 			},
 		)

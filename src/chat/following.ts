@@ -1,14 +1,16 @@
 // How a turn is read over HTTP: as an event stream while it runs, replayed when it is over, or collected to one answer.
 
-import { ERROR_SENTENCES, type ErrorCode, PocketError } from "../domain/errors.ts";
+import { PocketError } from "../domain/errors.ts";
 import type { GenerationEvent } from "../domain/generation.ts";
-import type { BegunTurn } from "../generation/engine.ts";
 import type { Generation } from "../generation/generation.ts";
+import { errorOf } from "../generation/stored.ts";
+import type { BegunTurn } from "../generation/turns.ts";
 import { exchangeOf, principalOf } from "../http/exchange.ts";
 import { timestamp } from "../http/json.ts";
 import { isRetryable } from "../http/problem.ts";
 import { encodeFrame, eventStream } from "../http/sse.ts";
-import { errorOf, replayOf } from "./service.ts";
+import { replayOf } from "./service.ts";
+import { followUnheard } from "./unheard.ts";
 
 export type FollowOptions = {
 	/** The sequence number after which to begin; 0 for everything. */
@@ -20,8 +22,9 @@ export type FollowOptions = {
 
 /** One reader of a turn as an event stream: live while it runs, from the store when it is over. */
 export function followTurn(request: Request, turn: BegunTurn, { after = 0, encode = encodeFrame, onGone }: FollowOptions = {}): Response {
+	if (turn.kind === "unheard") return followUnheard(request, turn, encode);
 	if (turn.kind === "stored") {
-		const events = replayOf(turn.turn, describeError);
+		const events = replayOf(turn.turn, isRetryable);
 		return eventStream({
 			signal: request.signal,
 			start: (sink) => {
@@ -61,8 +64,8 @@ export function followTurn(request: Request, turn: BegunTurn, { after = 0, encod
 
 /** The whole answer of a turn. Codes: those of an `error` event; `cancelled` when the client has gone. */
 export async function collectTurn({ signal }: Request, turn: BegunTurn): Promise<object> {
-	if (turn.kind === "stored") {
-		const { answer } = turn.turn;
+	if (turn.kind !== "running") {
+		const { answer } = turn.kind === "stored" ? turn.turn : await turn.ended({ signal, onQuiet: () => {} });
 		const code = errorOf(answer);
 		if (code !== null) throw new PocketError(code);
 		return answerJson(answer.id, answer.sessionId, answer.content, answer.createdAt, answer.usage);
@@ -88,8 +91,4 @@ export async function collectTurn({ signal }: Request, turn: BegunTurn): Promise
 
 function answerJson(messageId: string, sessionId: string, content: string, createdAt: number, usage: object | null): object {
 	return { messageId, sessionId, content, role: "assistant", timestamp: timestamp(createdAt), usage };
-}
-
-function describeError(code: ErrorCode) {
-	return { error: ERROR_SENTENCES[code], retryable: isRetryable(code) };
 }

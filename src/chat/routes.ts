@@ -1,7 +1,7 @@
 // The chat routes: how a turn is begun, followed, picked up again and stopped over HTTP.
 
 import { Elysia } from "elysia";
-import type { BegunTurn } from "../generation/engine.ts";
+import type { BegunTurn } from "../generation/turns.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { exchangeOf, principalOf } from "../http/exchange.ts";
 import { countRequest } from "../http/limits.ts";
@@ -177,24 +177,20 @@ export function chatRoutes({ chat, limiter }: ChatRouteDependencies) {
 					tag: "Chat",
 					summary: "Stop an answer and keep what had arrived",
 					answers: { 202: { description: "It ends now", schema: "Stopping", example: { status: "stopping" } } },
-					errors: ["invalid_id", "generation_not_found"],
+					errors: ["invalid_id", "generation_not_found", "generation_unreachable"],
 				}),
 			},
 		)
 		.get(
 			"/sessions/:id/generation",
 			async ({ params, request, set }) => {
-				const generation = await chat.findRunning(userIdOf(request), params.id);
-				if (generation === undefined) {
+				const running = await chat.findRunning(userIdOf(request), params.id);
+				if (running === undefined) {
 					set.status = 204;
 					return undefined;
 				}
-				return {
-					generationId: generation.facts.id,
-					status: generation.state(),
-					messageId: generation.facts.answerId,
-					seq: generation.seq(),
-				};
+				const { generationId, state, answerId, seq } = running;
+				return { generationId, status: state, messageId: answerId, seq };
 			},
 			{
 				detail: describe({

@@ -1,14 +1,16 @@
 // Chatting: a turn is begun in a session of one's own, followed, picked up again, and stopped. Titles are made here too.
 
 import { type ErrorCode, PocketError } from "../domain/errors.ts";
-import type { GenerationEvent } from "../domain/generation.ts";
+import type { GenerationEvent, RunningTurn, StartEvent } from "../domain/generation.ts";
 import { type Id, parseId } from "../domain/id.ts";
 import type { Message } from "../domain/message.ts";
 import { DEFAULT_TITLE, type Session, titleFromAnswer, titleFromPrompt } from "../domain/session.ts";
 import type { User } from "../domain/user.ts";
-import type { BegunTurn, Engine } from "../generation/engine.ts";
+import type { Engine } from "../generation/engine.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { OneShot } from "../generation/one-shot.ts";
+import { lastEventOf } from "../generation/stored.ts";
+import type { BegunTurn } from "../generation/turns.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { MessageStore, SessionStore, Turn } from "../ports/store.ts";
@@ -80,29 +82,37 @@ export function createChatService({ store, engine, oneShot, clock, log }: ChatDe
 		/** A generation that runs or ended a moment ago, else what the store has of it. Codes: `invalid_id`, `generation_not_found`. */
 		findGeneration: async (userId: Id, text: string): Promise<BegunTurn> => {
 			const id = requireId(text);
-			const generation = engine.find(id);
-			if (generation !== undefined && generation.facts.user.id === userId) return { kind: "running", generation };
-			const turn = await store.findTurnOfGeneration(id, userId);
+			const turn = await engine.findTurnOf(id, userId);
 			if (turn === undefined) throw new PocketError("generation_not_found");
-			return { kind: "stored", turn };
+			return turn;
 		},
 
-		/** Harmless when it has ended. Codes: `invalid_id`, `generation_not_found` (also for another person's). */
+		/**
+		 * Harmless when it has ended. Codes: `invalid_id`, `generation_not_found` (also for another person's), `generation_unreachable`
+		 * (another process makes it, and has not heard).
+		 */
 		stop: async (userId: Id, text: string): Promise<void> => {
 			const id = requireId(text);
-			const generation = engine.find(id);
-			if (generation !== undefined && generation.facts.user.id === userId) engine.stop(id, "owner");
-			else if ((await store.findTurnOfGeneration(id, userId)) === undefined) throw new PocketError("generation_not_found");
+			const ownerId = engine.findOwner(id) ?? (await store.findTurnOfGeneration(id, userId))?.answer.userId;
+			if (ownerId !== userId) throw new PocketError("generation_not_found");
+			if ((await engine.stop(id, "owner")) !== "unheard") return;
+			if ((await store.findTurnOfGeneration(id, userId))?.answer.status === "streaming") throw new PocketError("generation_unreachable");
 		},
 
 		/** The reader asked for it to end with its connection. */
-		stopOnDisconnect: (generation: Generation): void => {
-			engine.stop(generation.facts.id, "owner");
+		stopOnDisconnect: ({ facts: { id } }: Generation): void => {
+			engine.stop(id, "owner").then(
+				(outcome) => {
+					if (outcome === "unheard")
+						log.warn({ generation: id }, "an answer goes on after its reader left: nobody heard that it is to stop");
+				},
+				(error: unknown) => log.error({ generation: id, err: error }, "an answer could not be stopped"),
+			);
 		},
 
 		/** What runs in a session now. Codes: `invalid_id`, `session_not_found`. */
-		findRunning: async (userId: Id, text: string): Promise<Generation | undefined> =>
-			engine.findBySession((await requireSession(userId, text)).id),
+		findRunning: async (userId: Id, text: string): Promise<RunningTurn | undefined> =>
+			engine.findRunning((await requireSession(userId, text)).id),
 
 		/** A title from the first exchange, made by the model, else from the first words; stored. Codes: `invalid_id`, `session_not_found`. */
 		generateTitle: async (userId: Id, text: string): Promise<string> => {
@@ -154,38 +164,24 @@ function requireId(text: string): Id {
 	return id;
 }
 
-/** How a stored answer failed; `null` when it did not. One that is still `streaming` there but runs nowhere was cut off. */
-export function errorOf({ errorCode, status }: Message): ErrorCode | null {
-	return errorCode ?? (status === "streaming" ? "interrupted" : null);
-}
-
 /** A turn that is over, told from the store as a reader would have seen it. */
-export function replayOf(
-	{ userMessage, answer }: Turn,
-	describeError: (code: NonNullable<Turn["answer"]["errorCode"]>) => { error: string; retryable: boolean },
-): GenerationEvent[] {
-	const events: GenerationEvent[] = [
-		{
-			type: "start",
-			messageId: answer.id,
-			userMessageId: userMessage.id,
-			generationId: answer.generationId ?? answer.id,
-			model: answer.model,
-		},
-	];
+export function replayOf(turn: Turn, isRetryable: (code: ErrorCode) => boolean): GenerationEvent[] {
+	const { answer } = turn;
+	const events: GenerationEvent[] = [startOf(turn)];
 	let seq = 0;
 	if (answer.reasoning) events.push({ type: "reasoning", content: answer.reasoning, seq: ++seq });
 	if (answer.content !== "") events.push({ type: "token", content: answer.content, seq: ++seq });
-	const code = errorOf(answer);
-	if (code !== null) events.push({ type: "error", code, ...describeError(code) });
-	else {
-		events.push({
-			type: "end",
-			messageId: userMessage.clientMessageId ?? answer.id,
-			assistantMessageId: answer.id,
-			finishReason: answer.finishReason ?? "stop",
-			usage: answer.usage,
-		});
-	}
+	events.push(lastEventOf(turn, isRetryable));
 	return events;
+}
+
+/** The first event of a stored turn. */
+export function startOf({ userMessage, answer }: Turn): StartEvent {
+	return {
+		type: "start",
+		messageId: answer.id,
+		userMessageId: userMessage.id,
+		generationId: answer.generationId ?? answer.id,
+		model: answer.model,
+	};
 }

@@ -42,6 +42,7 @@ export const ERROR_SENTENCES = {
 	message_not_editable: "Only a prompt that stands in the conversation can be edited.",
 	nothing_to_answer: "There is no prompt in this session that could be answered again.",
 	generation_not_found: "Generation not found",
+	generation_unreachable: "This answer is being made by another server, which cannot be reached right now. Try again in a moment.",
 	model_not_found: "No model server offers this model.",
 	generation_in_progress: "An answer is being written in this session. Wait for it, or stop it first.",
 	message_id_conflict: "This messageId was used for another prompt in this session.",

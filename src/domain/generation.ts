@@ -13,6 +13,7 @@
 import type { ErrorCode } from "./errors.ts";
 import type { Id } from "./id.ts";
 import type { MessageStatus, Usage } from "./message.ts";
+import type { User } from "./user.ts";
 
 export type GenerationState = "queued" | "sending" | "streaming" | "complete" | "stopped" | "interrupted" | "failed";
 
@@ -25,6 +26,11 @@ const TRANSITIONS: Readonly<Record<GenerationState, readonly GenerationState[]>>
 	interrupted: [],
 	failed: [],
 };
+
+/** Whether a text from outside names a state. */
+export function isGenerationState(text: string): text is GenerationState {
+	return Object.hasOwn(TRANSITIONS, text);
+}
 
 /** Whether a generation may go from one state to another. The engine asks before each change and treats a `false` as a defect. */
 export function canBecome(from: GenerationState, to: GenerationState): boolean {
@@ -51,6 +57,44 @@ export function messageStatusOf(state: GenerationState): MessageStatus {
 			return state;
 	}
 }
+
+/** What is known of a generation from its beginning on. */
+export type GenerationFacts = {
+	readonly id: Id;
+	readonly sessionId: Id;
+	readonly user: Pick<User, "id" | "email">;
+	/** The login that asked; when it ends, so does the generation. */
+	readonly loginId: Id;
+	readonly answerId: Id;
+	readonly userMessageId: Id;
+	readonly clientMessageId: string | null;
+	readonly model: string | null;
+	/** When the answer's message was made (milliseconds since 1970). */
+	readonly createdAt: number;
+};
+
+/** What an administrator sees of a generation; never its text. */
+export type RunningGeneration = {
+	readonly id: Id;
+	readonly sessionId: Id;
+	readonly user: Pick<User, "id" | "email">;
+	readonly state: GenerationState;
+	readonly model: string | null;
+	readonly upstream: string | null;
+	/** Its place among those who wait; `null` when it has a slot. */
+	readonly position: number | null;
+	readonly seq: number;
+	readonly createdAt: number;
+};
+
+/** How far the generation of a session is. */
+export type RunningTurn = { readonly generationId: Id; readonly answerId: Id; readonly state: GenerationState; readonly seq: number };
+
+/** Why a generation is ended before its end. */
+export type StopReason = "owner" | "orphaned" | "yielded" | "replaced" | "deleted" | "signed_out";
+
+/** What came of asking for a stop. `over`: nothing of that id runs; `unheard`: it may run where nobody can be asked. */
+export type StopOutcome = "stopped" | "over" | "unheard";
 
 /** Why a model stopped, in the words of the OpenAI API: `stop`, `length`, or what the model server said. */
 export type FinishReason = string;
@@ -82,6 +126,9 @@ export type ErrorEvent = {
 	/** Seconds that the model server asked to wait, at most an hour. */
 	readonly retryAfter?: number;
 };
+
+/** What it says at the end; nothing comes after it. */
+export type LastEvent = EndEvent | ErrorEvent;
 
 /** What a reader of a generation is told, in this order: start, queued*, (token | reasoning)*, then exactly one of end and error. */
 export type GenerationEvent = StartEvent | QueuedEvent | TokenEvent | PingEvent | EndEvent | ErrorEvent;

@@ -5,34 +5,18 @@
 // stored at least once a second (G2); the end is stored before it is told (G4); one generation per session (G5, also the store's rule).
 
 import { PocketError } from "../domain/errors.ts";
-import type { GenerationState } from "../domain/generation.ts";
+import type { RunningGeneration, RunningTurn, StopOutcome, StopReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
-import type { User } from "../domain/user.ts";
 import type { Turn } from "../ports/store.ts";
 import { planTurn } from "./branching.ts";
 import { createDriver } from "./driving.ts";
+import { createElsewhere } from "./elsewhere.ts";
 import { createSettler } from "./ending.ts";
 import { createEstimator } from "./estimate.ts";
 import { Generation } from "./generation.ts";
-import { createRegistry, type EngineDependencies, interrupted, type Job, type Route, type StopReason, type TurnRequest } from "./job.ts";
+import { createRegistry, type EngineDependencies, interrupted, type Job, type Route, type TurnRequest } from "./job.ts";
+import { type BegunTurn, createTurnFinder } from "./turns.ts";
 import { createWatcher } from "./watching.ts";
-
-/** A turn that was found or begun: running here, or over and in the store. */
-export type BegunTurn = { readonly kind: "running"; readonly generation: Generation } | { readonly kind: "stored"; readonly turn: Turn };
-
-/** What an administrator sees of a generation; never its text. */
-export type RunningGeneration = {
-	readonly id: Id;
-	readonly sessionId: Id;
-	readonly user: Pick<User, "id" | "email">;
-	readonly state: GenerationState;
-	readonly model: string | null;
-	readonly upstream: string | null;
-	/** Its place among those who wait; `null` when it has a slot. */
-	readonly position: number | null;
-	readonly seq: number;
-	readonly createdAt: number;
-};
 
 export type Engine = ReturnType<typeof createEngine>;
 
@@ -41,7 +25,7 @@ const FOLLOWER_GRACE_MS = 1000;
 const LOOK_EVERY_MS = 50;
 
 export function createEngine(deps: EngineDependencies) {
-	const { store, router, queue, clock, log } = deps;
+	const { store, router, queue, clock, log, isStoreShared } = deps;
 	const registry = createRegistry();
 	const { jobs, bySession, finished } = registry;
 	const estimator = createEstimator();
@@ -63,8 +47,44 @@ export function createEngine(deps: EngineDependencies) {
 	const watcher = createWatcher(deps, { registry, settler, driver, stop });
 	const find = (id: Id): Generation | undefined => jobs.get(id)?.generation ?? finished.get(id)?.generation;
 
+	const stopSession = async (sessionId: Id): Promise<boolean> => {
+		// A turn that is being stored right now is stopped as soon as it stands.
+		await beginning.get(sessionId);
+		const job = bySession.get(sessionId);
+		if (job === undefined) return false;
+		stop(job.generation.facts.id, "deleted");
+		await job.generation.done;
+		return true;
+	};
+
+	const describe = ({ generation, upstream, model, request }: Job): RunningGeneration => ({
+		id: generation.facts.id,
+		sessionId: generation.facts.sessionId,
+		user: { id: request.user.id, email: request.user.email },
+		state: generation.state(),
+		model,
+		upstream: upstream ?? null,
+		position: generation.position(),
+		seq: generation.seq(),
+		createdAt: generation.facts.createdAt,
+	});
+
+	const elsewhere = createElsewhere(deps, registry, {
+		find,
+		stop,
+		makeWay: (sessionId) => makeWayHere(sessionId, clock.elapsed()),
+		stopSession,
+		look: (sessionId) => {
+			const job = bySession.get(sessionId);
+			return job === undefined ? undefined : describe(job);
+		},
+		list: () => [...jobs.values()].map(describe),
+	});
+
+	const finder = createTurnFinder({ store, isStoreShared, find, elsewhere });
+
 	const begin = async (request: TurnRequest, arrivedAt: number): Promise<BegunTurn> => {
-		const known = await findTurn(request);
+		const known = await finder.findTurn(request);
 		if (known !== undefined) return known;
 		const route = await chooseRoute(request);
 		const plan = { sessionId: request.session.id, userId: request.user.id, ask: request.ask, model: route.model };
@@ -72,10 +92,34 @@ export function createEngine(deps: EngineDependencies) {
 		await planTurn(plan, { store, clock });
 		requireRoom();
 		await makeWay(request.session.id, arrivedAt);
-		requireRoom();
-		const turn = await planTurn(plan, { store, clock });
-		await store.beginTurn(turn);
-		return { kind: "running", generation: launch(request, turn, route) };
+		for (let isSecond = false; ; isSecond = true) {
+			requireRoom();
+			const turn = await planTurn(plan, { store, clock });
+			try {
+				await store.beginTurn(turn);
+				return { kind: "running", generation: launch(request, turn, route) };
+			} catch (error) {
+				const joined = await joinOther(request, error, isSecond);
+				if (joined !== undefined) return joined;
+			}
+		}
+	};
+
+	/**
+	 * Another replica was faster: gives its turn when it is the same, and ends what it has when nobody follows that, once. Else the error is
+	 * thrown on, with the generation that is in the way.
+	 */
+	const joinOther = async (request: TurnRequest, error: unknown, isSecond: boolean): Promise<BegunTurn | undefined> => {
+		const code = error instanceof PocketError ? error.code : undefined;
+		if (code !== "message_id_conflict" && code !== "generation_in_progress") throw error;
+		const known = await finder.findTurn(request);
+		if (known !== undefined) return known;
+		if (code === "message_id_conflict") throw error;
+		const other = await finder.findStreaming(request.session.id);
+		if (isSecond && other !== undefined) throw new PocketError(code, { extra: { generationId: other.generationId } });
+		if (isSecond) throw error;
+		await elsewhere.makeWay(request.session.id);
+		return undefined;
 	};
 
 	/** Codes: `server_shutdown`, `queue_full`. */
@@ -98,18 +142,13 @@ export function createEngine(deps: EngineDependencies) {
 		}
 	};
 
-	/** The turn that this client id names already. Codes: `message_id_conflict`. */
-	const findTurn = async ({ session, ask }: TurnRequest): Promise<BegunTurn | undefined> => {
-		if (ask.kind !== "prompt" || ask.clientMessageId === null) return undefined;
-		const turn = await store.findTurn(session.id, ask.clientMessageId);
-		if (turn === undefined) return undefined;
-		if (turn.userMessage.content !== ask.text) throw new PocketError("message_id_conflict");
-		const kept = turn.answer.generationId === null ? undefined : find(turn.answer.generationId);
-		return kept === undefined ? { kind: "stored", turn } : { kind: "running", generation: kept };
-	};
-
 	/** Ends what runs in the session when nobody follows it. Codes: `generation_in_progress`. */
 	const makeWay = async (sessionId: Id, arrivedAt: number): Promise<void> => {
+		if (!bySession.has(sessionId)) return elsewhere.makeWay(sessionId);
+		return makeWayHere(sessionId, arrivedAt);
+	};
+
+	const makeWayHere = async (sessionId: Id, arrivedAt: number): Promise<void> => {
 		const generation = bySession.get(sessionId)?.generation;
 		if (generation === undefined) return;
 		while (!generation.isOver() && isFollowed(generation)) {
@@ -174,6 +213,7 @@ export function createEngine(deps: EngineDependencies) {
 		};
 		jobs.set(generation.facts.id, job);
 		bySession.set(request.session.id, job);
+		elsewhere.announce(generation);
 		watcher.start();
 		queue.join(job.ticket);
 		// The turn was stored while the shutdown began: its answer must not stay `streaming`.
@@ -200,34 +240,33 @@ export function createEngine(deps: EngineDependencies) {
 				if (beginning.get(key) === settled) beginning.delete(key);
 			}
 		},
-		/** A generation that runs here or ended within the last minute. */
-		find,
-		/** What runs in a session now. */
-		findBySession: (sessionId: Id): Generation | undefined => bySession.get(sessionId)?.generation,
-		/** All that runs or waits here, oldest first. */
-		findAll: (): readonly RunningGeneration[] =>
-			[...jobs.values()].map(({ generation, upstream, model, request }) => ({
-				id: generation.facts.id,
-				sessionId: generation.facts.sessionId,
-				user: request.user,
-				state: generation.state(),
-				model,
-				upstream: upstream ?? null,
-				position: generation.position(),
-				seq: generation.seq(),
-				createdAt: generation.facts.createdAt,
-			})),
+		/** The turn of a generation, as it can be followed now; `undefined` when this person has none of that id. */
+		findTurnOf: finder.findTurnOf,
+		/** Whose a generation is that runs here or ended a moment ago. */
+		findOwner: (id: Id): Id | undefined => find(id)?.facts.user.id,
+		/** What runs in a session now, here or elsewhere. */
+		findRunning: async (sessionId: Id): Promise<RunningTurn | undefined> => {
+			const generation = bySession.get(sessionId)?.generation;
+			if (generation !== undefined) {
+				const { id, answerId } = generation.facts;
+				return { generationId: id, answerId, state: generation.state(), seq: generation.seq() };
+			}
+			const found = await elsewhere.look(sessionId);
+			if (found !== undefined || !isStoreShared) return found;
+			const unheard = await finder.findStreaming(sessionId);
+			return unheard === undefined ? undefined : { ...unheard, state: "streaming", seq: 0 };
+		},
+		/** All that runs or waits, oldest first. */
+		findAll: async (): Promise<readonly RunningGeneration[]> =>
+			[...[...jobs.values()].map(describe), ...(await elsewhere.list())].sort((a, b) => a.createdAt - b.createdAt),
 		/** Whether anything runs or waits here. */
 		isBusy: () => jobs.size > 0,
-		stop,
+		/** Ends a generation and keeps what had arrived, wherever it runs. */
+		stop: async (id: Id, reason: StopReason): Promise<StopOutcome> =>
+			find(id) === undefined ? elsewhere.stop(id, reason) : stop(id, reason) ? "stopped" : "over",
 		/** Stops what runs in a session and waits until that is stored; harmless when nothing does. */
 		stopSession: async (sessionId: Id): Promise<void> => {
-			// A turn that is being stored right now is stopped as soon as it stands.
-			await beginning.get(sessionId);
-			const job = bySession.get(sessionId);
-			if (job === undefined) return;
-			stop(job.generation.facts.id, "deleted");
-			await job.generation.done;
+			if (!(await stopSession(sessionId))) await elsewhere.stopSession(sessionId);
 		},
 		/** No new turns; running ones get `graceMs` to end, then are cut off with `server_shutdown`. Resolves when all are stored. */
 		close: async (graceMs: number): Promise<void> => {
@@ -238,6 +277,7 @@ export function createEngine(deps: EngineDependencies) {
 			const rest = [...jobs.values()];
 			for (const job of rest) settler.settle(job, interrupted("server_shutdown"));
 			await Promise.all(rest.map((job) => job.generation.done));
+			await elsewhere.close();
 			watcher.stop();
 		},
 	};

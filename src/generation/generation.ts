@@ -2,17 +2,17 @@
 
 import {
 	canBecome,
-	type EndEvent,
 	type ErrorEvent,
 	type GenerationEvent,
+	type GenerationFacts,
 	type GenerationState,
 	isFinal,
+	type LastEvent,
 	type QueuedEvent,
 	type StartEvent,
 	type TokenEvent,
 } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
-import type { User } from "../domain/user.ts";
 import { Transcript } from "./transcript.ts";
 
 /** Somebody who reads along. */
@@ -20,20 +20,6 @@ export type Follower = (event: GenerationEvent) => void;
 
 /** A reader, and the login that reads. */
 type Following = { tell: Follower; readonly loginId: Id };
-
-export type GenerationFacts = {
-	readonly id: Id;
-	readonly sessionId: Id;
-	readonly user: Pick<User, "id" | "email">;
-	/** The login that asked; when it ends, so does the generation. */
-	readonly loginId: Id;
-	readonly answerId: Id;
-	readonly userMessageId: Id;
-	readonly clientMessageId: string | null;
-	readonly model: string | null;
-	/** When the answer's message was made (milliseconds since 1970). */
-	readonly createdAt: number;
-};
 
 export type FollowOptions = {
 	/** What the reader has already: neither that nor anything before it is told, now or later. */
@@ -46,9 +32,6 @@ export type FollowOptions = {
 
 /** A transcript longer than this is replayed in pieces of it (UTF-16 units), so that a slow reader is waited for and not dropped. */
 const PACED_UNITS = 64 * 1024;
-
-/** What it says at the end; nothing comes after it. */
-export type LastEvent = EndEvent | ErrorEvent;
 
 export type GenerationDependencies = {
 	/** Milliseconds that only grow. */

@@ -8,6 +8,7 @@ import type { Session } from "../domain/session.ts";
 import type { User } from "../domain/user.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
+import type { Replicas } from "../ports/replicas.ts";
 import type { MessageStore } from "../ports/store.ts";
 import type { PromptMessage, Upstream, UpstreamCall } from "../ports/upstream.ts";
 import type { Ask } from "./branching.ts";
@@ -49,6 +50,10 @@ export type EngineDependencies = {
 	readonly clock: Clock;
 	readonly log: Log;
 	readonly policy: EnginePolicy;
+	/** The other processes of this service; `undefined`: this one is alone. */
+	readonly replicas: Replicas | undefined;
+	/** Whether answers that are `streaming` in the store may be made by another process. */
+	readonly isStoreShared: boolean;
 	/** Whether the login that asked is still good; asked every few seconds while it runs. */
 	readonly isLoginGood: (loginId: Id) => Promise<boolean>;
 	/** Whether a person may be told to try again. */
@@ -64,8 +69,6 @@ export type TurnRequest = {
 	readonly temperature?: number;
 	readonly maxTokens?: number;
 };
-
-export type StopReason = "owner" | "orphaned" | "yielded" | "replaced" | "deleted" | "signed_out";
 
 /** Times are on the monotonic clock. */
 export type Job = {

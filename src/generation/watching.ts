@@ -1,12 +1,12 @@
 // What time does to generations: deadlines, heartbeats, answers that nobody follows, logins that ended, and the second's save (G2).
 
 import { ERROR_SENTENCES } from "../domain/errors.ts";
-import type { ErrorEvent } from "../domain/generation.ts";
+import type { ErrorEvent, StopReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
 import type { Progress } from "../ports/store.ts";
 import type { Driver } from "./driving.ts";
 import type { Settler } from "./ending.ts";
-import { type EngineDependencies, failed, interrupted, type Job, type Registry, type StopReason } from "./job.ts";
+import { type EngineDependencies, failed, interrupted, type Job, type Registry } from "./job.ts";
 import { createTicker, type Ticker } from "./ticker.ts";
 
 const TICK_MS = 100;

@@ -43,6 +43,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
 	nothing_to_answer: 409,
 	generation_not_found: 404,
 	model_not_found: 404,
+	generation_unreachable: 503,
 	generation_in_progress: 409,
 	message_id_conflict: 409,
 	rate_limited: 429,

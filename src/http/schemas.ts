@@ -228,7 +228,7 @@ export const SCHEMAS = {
 			limiter: object({ status: { enum: ["ok", "degraded"] } }),
 			upstreams: { type: "array", items: object({ name: text, status: { enum: ["up", "down", "unknown"] } }) },
 		},
-		{ draining: flag },
+		{ draining: flag, replicas: object({ status: { enum: ["ok", "degraded"] } }) },
 	),
 	OpenApiDocument: object({
 		openapi: text,

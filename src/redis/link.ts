@@ -55,6 +55,7 @@ export async function openRedis({ url, prefix, log }: LinkOptions): Promise<Redi
 	/** What the client said last of a connection that failed. */
 	let lastError: unknown;
 	let looksInVain = 0;
+	const refusals = new Set<string>();
 
 	const lose = (error: unknown): void => {
 		if (state === "away") return;
@@ -77,12 +78,22 @@ export async function openRedis({ url, prefix, log }: LinkOptions): Promise<Redi
 	});
 	client.on("close", () => lose(lastError ?? new Error("the connection was closed")));
 
+	/** It answers, but not this: whether it can still count is looked at; what it refuses is told once. */
+	const refuse = (error: Error): void => {
+		const reason = reasonOf(error);
+		look().catch(lose);
+		if (refusals.has(reason)) return;
+		refusals.add(reason);
+		log.warn({ redis: address, reason }, "Redis refused a command");
+	};
+
 	const attempt: RedisLink["attempt"] = async (work) => {
 		if (state !== "there") return undefined;
 		try {
 			return await withinDeadline(work());
 		} catch (error) {
-			lose(error);
+			if (isRefusal(error)) refuse(error);
+			else lose(error);
 			return undefined;
 		}
 	};
@@ -131,6 +142,11 @@ export async function openRedis({ url, prefix, log }: LinkOptions): Promise<Redi
 			client.disconnect();
 		},
 	};
+}
+
+/** An error that Redis answered with, in place of one of the connection. */
+function isRefusal(error: unknown): error is Error {
+	return error instanceof Error && error.name === "ReplyError";
 }
 
 class DeadlinePassed extends Error {}

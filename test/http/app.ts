@@ -18,6 +18,8 @@ export async function composeApp(): Promise<{ app: App; close: () => Promise<voi
 	const app = createApp({
 		store,
 		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
+		replicas: undefined,
+		isStoreShared: false,
 		mint: createTokenMint({ ring: createFixedKeyRing("a key for tests that sign nothing, 40 bytes", []), clock }),
 		passwords: createPasswords({ minLength: 8 }),
 		setup: createSetupGate(clock),

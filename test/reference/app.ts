@@ -25,6 +25,8 @@ export async function openApp() {
 	const app = createApp({
 		store,
 		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
+		replicas: undefined,
+		isStoreShared: false,
 		mint: createTokenMint({ ring: createFixedKeyRing("a key of this test that is long enough to be one", []), clock }),
 		passwords: createPasswords({ minLength: 8 }),
 		setup: createSetupGate(clock),

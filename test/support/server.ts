@@ -96,6 +96,8 @@ export type Person = {
 	readonly signInAgain: () => Promise<Person>;
 	/** The same person, who presents this in place of the access token. */
 	readonly withToken: (token: string) => Person;
+	/** The same login at another server of the same service. */
+	readonly at: (server: { readonly address: string }) => Person;
 };
 
 /** A row of the table `messages`, as far as tests look at it. */
@@ -190,7 +192,8 @@ async function signup(address: string): Promise<Person> {
 	return personOf(address, credentials, body);
 }
 
-function personOf(address: string, credentials: { email: string; password: string }, { token = "", user }: Body): Person {
+function personOf(address: string, credentials: { email: string; password: string }, login: Body): Person {
+	const { token = "", user } = login;
 	const call: Person["call"] = (method, path, body) => send(address, method, path, token, body);
 	return {
 		id: user?.id ?? "",
@@ -218,6 +221,7 @@ function personOf(address: string, credentials: { email: string; password: strin
 			if (reply.body.messages === undefined) throw new Error(`no messages: ${reply.status} ${reply.text}`);
 			return reply.body.messages;
 		},
+		at: (server) => personOf(server.address, credentials, login),
 		signInAgain: async () => {
 			const reply = await send(address, "POST", "/auth/login", undefined, credentials);
 			if (reply.status !== 200) throw new Error(`signing in failed: ${reply.status} ${reply.text}`);

@@ -1,0 +1,26 @@
+// The replicas of one service, met in Redis.
+
+import type { Log } from "../ports/log.ts";
+import type { Replicas } from "../ports/replicas.ts";
+import type { RedisLink } from "../redis/link.ts";
+import { createEventLog } from "./events.ts";
+import { createPlaces } from "./places.ts";
+import { openTalk } from "./talk.ts";
+
+export type ReplicasOptions = { readonly link: RedisLink; readonly log: Log; readonly elapsed: () => number };
+
+/** The link is the caller's to close, after this. */
+export function openReplicas({ link, log, elapsed }: ReplicasOptions): Replicas {
+	const self = crypto.randomUUID();
+	const talk = openTalk({ link, self, log, elapsed, wordChannel: link.channel("queue") });
+	return {
+		self,
+		state: () => (link.isThere() && talk.isHeard() ? "ok" : "degraded"),
+		...createPlaces(link, self),
+		...createEventLog(link),
+		ask: talk.ask,
+		askAll: talk.askAll,
+		answerWith: talk.answerWith,
+		close: talk.close,
+	};
+}
