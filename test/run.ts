@@ -18,6 +18,7 @@ const SLOW = [
 	"test/store/mongo*.test.ts",
 	"test/mongo",
 	"test/redis",
+	"test/replicas",
 	"test/tools",
 	"test/install",
 	"test/browser",
@@ -71,6 +72,11 @@ const STAGES: readonly Stage[] = [
 	{
 		name: "mongo",
 		run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo", "test/mongo"], 300_000, WAITING),
+	},
+	{
+		name: "replicas",
+		run: (name) =>
+			testWith(name, [findMongo, () => findProgram("redis-server"), () => findProgram("nginx")], ["test/replicas"], 300_000, WAITING),
 	},
 	{ name: "nginx", run: (name) => testReal(name, [() => findProgram("nginx")]) },
 	{
