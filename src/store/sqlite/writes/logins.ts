@@ -3,6 +3,7 @@
 import type { Database } from "bun:sqlite";
 import { fail } from "../../../domain/errors.ts";
 import type { Id } from "../../../domain/id.ts";
+import type { Login } from "../../../domain/login.ts";
 import type { RefreshOutcome, RefreshRotation } from "../../../ports/store.ts";
 import { type LoginRow, loginToRow, type SqlValues } from "../rows.ts";
 import type { WriteArgs } from "./table.ts";
@@ -12,11 +13,15 @@ export function createLogin(db: Database, { login, refreshHash, verifiedHash }: 
 		.query<{ id: Id }, [SqlValues]>("SELECT id FROM users WHERE id = $userId AND password_hash = $verifiedHash AND disabled = 0")
 		.get({ userId: login.userId, verifiedHash });
 	if (person === null) fail("invalid_credentials");
+	insertLogin(db, login);
+	insertToken(db, refreshHash, login.id);
+}
+
+export function insertLogin(db: Database, login: Login): void {
 	db.query<never, [SqlValues]>(
 		`INSERT INTO logins (id, user_id, seed, created_at, last_used_at, expires_at, revoked_at, address, device)
 		VALUES ($id, $user_id, $seed, $created_at, $last_used_at, $expires_at, $revoked_at, $address, $device)`,
 	).run(loginToRow(login));
-	insertToken(db, refreshHash, login.id);
 }
 
 /** `updated_at` stays: the person changed nothing. */

@@ -122,7 +122,7 @@ function recordInSession(db: Database, sessionId: Id, added: number, content: st
 	).run({ sessionId, added, preview: content === "" ? null : previewOf(content), at });
 }
 
-function insertMessage(db: Database, message: Message): void {
+export function insertMessage(db: Database, message: Message): void {
 	db.query<never, [SqlValues]>(
 		`INSERT INTO messages (id, session_id, user_id, role, content, created_at, status, error_code, reasoning, model, generation_id,
 			client_message_id, version_of, in_force, finish_reason, usage, timings)

@@ -11,6 +11,10 @@ import type { WriteArgs } from "./table.ts";
 export function createUser(db: Database, user: User): undefined {
 	const taken = db.query<{ id: Id }, [SqlValues]>("SELECT id FROM users WHERE email = $email").get({ email: user.email });
 	if (taken !== null) fail("email_taken");
+	insertUser(db, user);
+}
+
+export function insertUser(db: Database, user: User): void {
 	db.query<never, [SqlValues]>(
 		`INSERT INTO users (id, email, full_name, avatar_url, password_hash, is_admin, disabled, created_at, updated_at)
 		VALUES ($id, $email, $full_name, $avatar_url, $password_hash, $is_admin, $disabled, $created_at, $updated_at)`,
