@@ -1,23 +1,22 @@
 // Walking through whole collections: one cursor each, in the order of a copy, without holding more than a batch. Errors leave this folder
 // in our codes.
 
-import type { Collection, Document, Filter, Sort } from "mongodb";
-import { ObjectId } from "mongodb";
+import { type Collection, type Document, type Filter, ObjectId, type Sort, type WithId } from "mongodb";
 import type { Id } from "../../../domain/id.ts";
 import { translate } from "../errors.ts";
 
 const BATCH = 1000;
 
-type Walk = { readonly filter?: Filter<Document>; readonly sort: Sort; readonly fields?: readonly string[] };
+type Walk<T> = { readonly filter?: Filter<T>; readonly sort: Sort; readonly fields?: readonly string[] };
 
 /**
- * Documents of any shape, in this order. A collection of the replaced gateway may lack the index for it; then the server sorts, on its
- * disk if it must (`allowDiskUse`).
+ * Documents of any shape, whatever their type says, in this order. A collection of the replaced gateway may lack the index for it; then the
+ * server sorts, on its disk if it must (`allowDiskUse`).
  */
-export async function* walk<T extends Document>(collection: Collection<T>, { filter = {}, sort, fields }: Walk): AsyncGenerator<T & Document> {
+export async function* walk<T extends Document>(collection: Collection<T>, { filter = {}, sort, fields }: Walk<T>): AsyncGenerator<WithId<T>> {
 	try {
 		const projection = fields === undefined ? {} : { projection: Object.fromEntries(fields.map((field) => [field, 1])) };
-		const cursor = collection.find<T & Document>(filter as Filter<T>, { sort, batchSize: BATCH, allowDiskUse: true, ...projection });
+		const cursor = collection.find(filter, { sort, batchSize: BATCH, allowDiskUse: true, ...projection });
 		try {
 			for await (const document of cursor) yield document;
 		} finally {
@@ -29,7 +28,7 @@ export async function* walk<T extends Document>(collection: Collection<T>, { fil
 }
 
 /** Of a field that holds ids: what comes after this one. */
-export function after(field: string, id: Id | null): Filter<Document> {
+export function after<F extends string>(field: F, id: Id | null): { [K in F]?: { $gt: ObjectId } } | Record<never, never> {
 	return id === null ? {} : { [field]: { $gt: new ObjectId(id) } };
 }
 

@@ -1,74 +1,54 @@
 // A MongoDB database as the source or the target of a copy. A source is only read, and needs no index of ours. A target that is being
-// filled is marked in its state collection, and open.ts refuses it until the mark says that it is finished.
+// filled is marked (state.ts), and no server takes it until the mark says that it is finished.
 
-import type { MongoClient } from "mongodb";
-import { PocketError } from "../../../domain/errors.ts";
 import type { Id } from "../../../domain/id.ts";
 import type { CopyCollection, CopyRecords, CopySource, CopyState, CopyTarget } from "../../../ports/copy.ts";
-import { type Access, type CollectionNames, createAccess, openCollections } from "../access.ts";
-import { createClient, databaseInUri, hostsOf } from "../client.ts";
-import { connect } from "../connect.ts";
-import { translate } from "../errors.ts";
-import { ensureIndexes } from "../indexes.ts";
-import { noteSchema, readCopyState, requireKnownSchema, saveCopyState } from "../schema.ts";
-import { MONGO_COLLECTIONS } from "./collections.ts";
-import { after, walk } from "./cursor.ts";
+import { type Access, LONG_STEP_MS } from "../access.ts";
+import { type Connection, type ConnectOptions, connect, type MongoPlace } from "../connection.ts";
+import { toId } from "../conversion.ts";
+import { findMissingIndexes, makeIndexes } from "../indexes.ts";
+import { bringUp, requireKnownVersion } from "../migrations.ts";
+import { keyFilter, MONGO_COLLECTIONS } from "./collections.ts";
+import { walk } from "./cursor.ts";
+import { readCopyState, requireNoUnfinishedCopy, saveCopyState } from "./state.ts";
 
-export type MongoCopyOptions = {
-	/** Secret. */
-	readonly uri: string;
-	/** The database, unless the URI's path names one. */
-	readonly database: string;
-	readonly collections: CollectionNames;
-	/** Where the URI came from, for sentences: MONGODB_URI, MIGRATE_TO. */
-	readonly setting: string;
-};
-
-/** A server that must sort a whole collection first takes its time. */
-const PATIENCE_MS = 600_000;
-
-type Opened = { readonly client: MongoClient; readonly access: Access; readonly location: string; readonly identity: string };
-
-async function open({ uri, database, collections, setting }: MongoCopyOptions): Promise<Opened> {
-	const client = createClient(uri, { setting, socketTimeoutMs: PATIENCE_MS });
+async function open(place: MongoPlace, options: ConnectOptions): Promise<Connection> {
+	// A server that must put a whole collection in order first takes its time.
+	const connection = await connect(place, { ...options, socketTimeoutMs: 600_000 });
 	try {
-		await connect(client, { setting, waitMs: 0 });
-		const name = databaseInUri(uri) ?? database;
-		const access = createAccess(openCollections(client.db(name), collections));
-		await access.operate(() => requireKnownSchema(access));
-		const location = `MongoDB at ${hostsOf(client)}, database ${name}`;
-		const { users, sessions, messages } = collections;
-		return { client, access, location, identity: `mongodb:${hostsOf(client)}/${name}:${users},${sessions},${messages}` };
+		await connection.access.operate(() => requireKnownVersion(connection));
+		return connection;
 	} catch (error) {
-		await client.close();
+		await connection.close();
 		throw error;
 	}
 }
 
-/** Codes: `invalid_settings`, `not_permitted`, `store_unavailable`, `store_too_new`; `already_exists`: it is an unfinished copy itself. */
-export async function openMongoSource(options: MongoCopyOptions): Promise<CopySource> {
-	const { client, access, location, identity } = await open(options);
-	const state = await access.operate(() => readCopyState(access));
-	if (state !== undefined && state.finished === null) {
-		await client.close();
-		throw new PocketError("already_exists", {
-			sentence: `${location} is an unfinished copy itself (of ${state.source}). Finish that one first, or copy from there.`,
-		});
+/** Codes: those of `connect`, `store_too_new`; `already_exists`: it is an unfinished copy itself. */
+export async function openMongoSource(place: MongoPlace, options: ConnectOptions = {}): Promise<CopySource> {
+	const { access, location, close } = await open(place, options);
+	try {
+		await access.operate(() => requireNoUnfinishedCopy(access, location));
+	} catch (error) {
+		await close();
+		throw error;
 	}
+	const { users, sessions, messages } = place.collections;
 	return {
 		kind: "mongodb",
 		location,
-		identity,
+		identity: `mongodb:${location} (${users}, ${sessions}, ${messages})`,
 		read: (collection, key) => readRecords(access, collection, key),
 		inspect: (collection, onLeft) => MONGO_COLLECTIONS[collection].read(access, null, onLeft),
-		close: () => client.close(),
+		close,
 	};
 }
 
-/** Codes as `openMongoSource`; `already_exists` when an index is in the way. */
-export async function openMongoTarget(options: MongoCopyOptions): Promise<CopyTarget> {
-	const { client, access, location } = await open(options);
-	const { operate, step } = access;
+/** Codes: those of `connect`, `store_too_new`. */
+export async function openMongoTarget(place: MongoPlace, options: ConnectOptions = {}): Promise<CopyTarget> {
+	const connection = await open(place, options);
+	const { access, location, close } = connection;
+	const { operate } = access;
 	const writers = createWriters(access);
 	const save = (state: CopyState): Promise<void> => operate(() => saveCopyState(access, state));
 
@@ -77,33 +57,64 @@ export async function openMongoTarget(options: MongoCopyOptions): Promise<CopyTa
 		location,
 		read: (collection, key) => readRecords(access, collection, key),
 		state: () => operate(() => readCopyState(access)),
-		async occupied() {
-			for (const name of heldCollections()) {
-				const one = await operate(() => step(() => access[name].findOne({}, { projection: { _id: 1 } })));
-				if (one !== null) return `The collection ${access[name].collectionName} (${location})`;
-			}
-			return undefined;
-		},
+		occupied: () => operate(() => findOccupied(access, location)),
 		async begin(state) {
+			// Before the first document, so that an index in the way costs nobody an hour.
+			const missing = await operate(() => findMissingIndexes(access));
 			await save(state);
-			await operate(() => ensureIndexes(access));
+			for (const indexes of missing) await operate(() => makeIndexes(access, indexes));
 		},
-		clearAfter: (collection, key) => clearAfter(access, collection, key),
+		clearAfter: (collection, key) => operate(() => clearAfter(access, collection, key)),
 		async write(collection, records, state) {
-			await writers[collection](records);
+			await operate(() => writers[collection](records));
 			await save(state);
 		},
 		save,
 		// Every batch has set what its sessions say (conversations.ts).
 		settle: () => Promise.resolve(),
-		async *messageCounts() {
-			const found = walk(access.sessions, { sort: { _id: 1 }, fields: ["message_count"] });
-			for await (const { _id, message_count } of found) yield { id: toKey(_id), count: message_count ?? 0 };
-		},
+		messageCounts: () => readCounts(access),
 		async finish(state) {
-			await operate(() => noteSchema(access));
 			await save(state);
+			await operate(() => bringUp(connection, { migrate: true }));
 		},
-		close: () => client.close(),
+		close,
 	};
+}
+
+function readRecords<C extends CopyCollection>(access: Access, collection: C, key: Id | null): AsyncIterable<CopyRecords[C]> {
+	return MONGO_COLLECTIONS[collection].read(access, key, undefined);
+}
+
+type Writers = { readonly [C in CopyCollection]: (records: readonly CopyRecords[C][]) => Promise<void> };
+
+function createWriters(access: Access): Writers {
+	const { users, logins, resetTokens, sessions, messages } = MONGO_COLLECTIONS;
+	return {
+		users: users.createWriter(access),
+		logins: logins.createWriter(access),
+		resetTokens: resetTokens.createWriter(access),
+		sessions: sessions.createWriter(access),
+		messages: messages.createWriter(access),
+	};
+}
+
+async function clearAfter({ step, ...access }: Access, collection: CopyCollection, key: Id | null): Promise<void> {
+	for (const [name, field] of MONGO_COLLECTIONS[collection].holds) {
+		await step(() => access[name].deleteMany(keyFilter(field, key)), LONG_STEP_MS);
+	}
+}
+
+async function findOccupied({ step, ...access }: Access, location: string): Promise<string | undefined> {
+	for (const { holds } of Object.values(MONGO_COLLECTIONS)) {
+		for (const [name] of holds) {
+			if ((await step(() => access[name].countDocuments({}, { limit: 1 }))) > 0) return `The collection ${access[name].collectionName} of ${location}`;
+		}
+	}
+	return undefined;
+}
+
+async function* readCounts({ sessions }: Access): AsyncGenerator<{ id: Id; count: number }> {
+	for await (const { _id, message_count } of walk(sessions, { sort: { _id: 1 }, fields: ["message_count"] })) {
+		yield { id: toId(_id), count: message_count ?? 0 };
+	}
 }

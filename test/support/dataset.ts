@@ -1,0 +1,199 @@
+// People with their logins, sessions and messages in any number, the same for the same size: a source to copy from, which keeps nothing
+// in memory. With everything that makes a copy hard: versions, clocks that went back, equal times, odd characters.
+
+import { type Id, parseId } from "../../src/domain/id.ts";
+import type { Message } from "../../src/domain/message.ts";
+import { previewOf } from "../../src/domain/session.ts";
+import { COLLECTIONS } from "../../src/move/order.ts";
+import type { CopyCollection, CopyRecords, CopySource, CopyState, CopyTarget } from "../../src/ports/copy.ts";
+
+export type DatasetSize = { readonly people: number; readonly sessions: number; readonly messages: number };
+
+const START = Date.UTC(2025, 0, 1);
+const MINUTE = 60_000;
+
+export const ODD_TEXTS = ["плюс", "你好 😀", 'quote " and \\ back', "line\nfeed\r\n", "nul \0 inside", "\u2028\u2029", "e\u0301", "  "] as const;
+
+/** `kind` keeps ids of different things apart. They grow with `index`. */
+export function datasetId(kind: number, index: number): Id {
+	const seconds = Math.floor(START / 1000) + index;
+	const id = parseId(`${seconds.toString(16).padStart(8, "0")}${kind.toString(16).padStart(4, "0")}${index.toString(16).padStart(12, "0")}`);
+	if (id === undefined) throw new Error("an id has 24 hexadecimal characters");
+	return id;
+}
+
+const [PERSON, LOGIN, SESSION, MESSAGE, GENERATION] = [1, 2, 3, 4, 5];
+
+export const personId = (index: number): Id => datasetId(PERSON ?? 0, index);
+export const sessionId = (index: number): Id => datasetId(SESSION ?? 0, index);
+
+export function datasetSource(size: DatasetSize): CopySource {
+	const generators: { readonly [C in CopyCollection]: () => Generator<CopyRecords[C]> } = {
+		users: () => users(size),
+		logins: () => logins(size),
+		resetTokens: () => resetTokens(size),
+		sessions: () => sessions(size),
+		messages: () => messages(size),
+	};
+	async function* read<C extends CopyCollection>(collection: C): AsyncGenerator<CopyRecords[C]> {
+		yield* generators[collection]();
+	}
+	return {
+		kind: "sqlite",
+		location: "generated",
+		identity: "generated",
+		read: (collection, after) => {
+			if (after !== null) throw new Error("it is filled in one go");
+			return read(collection);
+		},
+		inspect: read,
+		close: () => Promise.resolve(),
+	};
+}
+
+/** Writes the whole of it, without reading it back. Gives rows and seconds. */
+export async function fill(target: CopyTarget, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
+	const source = datasetSource(size);
+	const begun = performance.now();
+	const state: CopyState = { source: source.identity, begunAt: START, finished: null, positions: {} };
+	let rows = 0;
+	await target.begin(state);
+	for (const collection of COLLECTIONS) rows += await fillOne(target, source, collection, state);
+	await target.settle();
+	await target.finish({ ...state, finished: { at: START, digests: {} } });
+	return { rows, seconds: (performance.now() - begun) / 1000 };
+}
+
+async function fillOne<C extends CopyCollection>(target: CopyTarget, source: CopySource, collection: C, state: CopyState): Promise<number> {
+	let rows = 0;
+	let batch: CopyRecords[C][] = [];
+	for await (const record of source.read(collection, null)) {
+		rows += 1;
+		if (batch.push(record) < 2000) continue;
+		await target.write(collection, batch, state);
+		batch = [];
+	}
+	await target.write(collection, batch, state);
+	return rows;
+}
+
+function* users({ people }: DatasetSize): Generator<CopyRecords["users"]> {
+	for (let index = 0; index < people; index += 1) {
+		yield {
+			id: personId(index),
+			email: `person${index}@example.org`,
+			fullName: index % 3 === 0 ? null : `Person ${index} ${ODD_TEXTS[index % 3]}`,
+			avatarUrl: index % 4 === 0 ? `https://example.org/${index}.png` : null,
+			passwordHash: `$argon2id$v=19$m=65536,t=2,p=1$${Buffer.from(`salt${index}`).toString("base64url")}$aGFzaA`,
+			isAdmin: index === 0,
+			disabled: index % 50 === 7,
+			createdAt: START + index * MINUTE,
+			updatedAt: START + index * MINUTE + 5,
+		};
+	}
+}
+
+function* logins({ people }: DatasetSize): Generator<CopyRecords["logins"]> {
+	for (let index = 0; index < people; index += 1) {
+		const hash = (turn: number): string => new Bun.CryptoHasher("sha256").update(`${index}.${turn}`).digest("hex");
+		const turns = index % 4;
+		const createdAt = START + index * MINUTE;
+		yield {
+			id: datasetId(LOGIN ?? 0, index),
+			userId: personId(index),
+			seed: hash(-1),
+			createdAt,
+			lastUsedAt: createdAt + turns * MINUTE,
+			expiresAt: createdAt + 30 * 24 * 60 * MINUTE,
+			revokedAt: index % 9 === 4 ? createdAt + MINUTE : null,
+			tokens: {
+				newest: hash(turns),
+				parent: turns > 0 ? hash(turns - 1) : null,
+				rotatedAt: turns > 0 ? createdAt + turns * MINUTE : null,
+				spent: Array.from({ length: Math.max(0, turns - 1) }, (_, turn) => hash(turn)).sort(),
+			},
+		};
+	}
+}
+
+function* resetTokens({ people }: DatasetSize): Generator<CopyRecords["resetTokens"]> {
+	for (let index = 0; index < people; index += 10) {
+		yield { userId: personId(index), hash: new Bun.CryptoHasher("sha256").update(`reset${index}`).digest("hex"), expiresAt: START + index };
+	}
+}
+
+function* sessions(size: DatasetSize): Generator<CopyRecords["sessions"]> {
+	for (let index = 0; index < size.sessions; index += 1) {
+		const createdAt = START + index * MINUTE;
+		const count = messagesIn(size, index);
+		const last = count === 0 ? undefined : messageOf(size, index, count - 1);
+		yield {
+			id: sessionId(index),
+			userId: personId(index % size.people),
+			title: index % 5 === 0 ? "New Chat" : `Session ${index} ${ODD_TEXTS[index % ODD_TEXTS.length]}`,
+			metadata: METADATA[index % METADATA.length] ?? null,
+			model: index % 6 === 0 ? "smol" : null,
+			systemPrompt: index % 11 === 0 ? "Be brief." : null,
+			createdAt,
+			updatedAt: last?.createdAt ?? createdAt,
+			lastMessageAt: last?.createdAt ?? null,
+			lastMessage: last === undefined ? null : previewOf(last.content),
+		};
+	}
+}
+
+/** The last one is not to be had in BSON as it is. */
+const METADATA = [null, {}, { source: "import", n: 3 }, { nested: { list: [1, "two", null, true] } }, { "a.b": 1, $set: 2 }] as const;
+
+function messagesIn({ sessions, messages }: DatasetSize, index: number): number {
+	return Math.floor(messages / sessions) + (index < messages % sessions ? 1 : 0);
+}
+
+function messagesBefore({ sessions, messages }: DatasetSize, index: number): number {
+	return index * Math.floor(messages / sessions) + Math.min(index, messages % sessions);
+}
+
+function* messages(size: DatasetSize): Generator<Message> {
+	for (let session = 0; session < size.sessions; session += 1) {
+		const count = messagesIn(size, session);
+		for (let place = 0; place < count; place += 1) yield messageOf(size, session, place);
+	}
+}
+
+const ENDINGS = ["sent", "sent", "sent", "sent", "stopped", "interrupted", "error"] as const;
+const WORDS = "An answer belongs to the server and not to the connection, so that nobody loses it. ";
+
+function messageOf(size: DatasetSize, session: number, place: number): Message {
+	const number = messagesBefore(size, session) + place;
+	const turn = place >> 1;
+	const isPrompt = place % 2 === 0;
+	// Now and then the clock goes back, or stands.
+	const shift = place % 10 === 8 ? -5 * MINUTE : place % 10 === 4 ? -1000 : 0;
+	const createdAt = START + session * MINUTE + place * 1000 + shift;
+	const isOld = place % 14 >= 12;
+	const ending = ENDINGS[(session + turn) % ENDINGS.length] ?? "sent";
+	const text = isPrompt ? `Why ${number}? ${ODD_TEXTS[number % ODD_TEXTS.length]}` : WORDS.repeat(1 + (number % 9));
+	const answered = {
+		status: ending,
+		errorCode: ending === "error" ? ("upstream_timeout" as const) : null,
+		reasoning: number % 6 === 1 ? "Let me think." : null,
+		model: "smol",
+		finishReason: ending === "sent" ? "stop" : null,
+		usage: { promptTokens: number, completionTokens: 40 },
+		timings: { queuedMs: 0.5, firstTokenMs: 12, totalMs: 345.25 },
+	};
+	const asked = { status: "sent" as const, errorCode: null, reasoning: null, model: null, finishReason: null, usage: null, timings: null };
+	return {
+		id: datasetId(MESSAGE ?? 0, number),
+		sessionId: sessionId(session),
+		userId: personId(session % size.people),
+		role: isPrompt ? "user" : "assistant",
+		content: text,
+		createdAt,
+		generationId: datasetId(GENERATION ?? 0, number - (isPrompt ? 0 : 1)),
+		clientMessageId: isPrompt ? `turn-${turn}` : null,
+		versionOf: isOld || place % 14 < 2 || !isPrompt ? null : datasetId(MESSAGE ?? 0, number - (place % 14)),
+		inForce: !isOld,
+		...(isPrompt ? asked : answered),
+	};
+}
