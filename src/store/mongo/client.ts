@@ -28,11 +28,12 @@ const MOST_CONNECTIONS = 50;
  * A client that has not connected yet. TLS, authentication, replica sets and the size of the pool come through the URI.
  * Codes: `invalid_settings`, without a word of the URI, which may hold a password.
  */
-export function createClient(uri: string, watch?: Watch): MongoClient {
+export function createClient(uri: string, watch?: Watch, overrides: Pick<MongoClientOptions, "socketTimeoutMS"> = {}): MongoClient {
 	const hasPoolSize = /[?&]maxPoolSize=/i.test(uri);
 	try {
 		const client = new MongoClient(uri, {
 			...OPTIONS,
+			...overrides,
 			...(!hasPoolSize && { maxPoolSize: MOST_CONNECTIONS }),
 			monitorCommands: watch !== undefined,
 		});

@@ -22,6 +22,8 @@ export type ConnectOptions = {
 	readonly onWait?: (hosts: string) => void;
 	/** Ends the waiting with `cancelled`. */
 	readonly signal?: AbortSignal;
+	/** For how long an answer is waited for before the connection is given up; 30 s unless told. */
+	readonly socketTimeoutMs?: number;
 	/** Sees every command that is sent; for tests. */
 	readonly watch?: Watch;
 };
@@ -40,7 +42,8 @@ const PAUSE_MS = 250;
  * `cancelled`.
  */
 export async function connect(place: MongoPlace, options: ConnectOptions = {}): Promise<Connection> {
-	const client = createClient(place.uri, options.watch);
+	const { watch, socketTimeoutMs } = options;
+	const client = createClient(place.uri, watch, socketTimeoutMs === undefined ? {} : { socketTimeoutMS: socketTimeoutMs });
 	try {
 		const name = databaseInUri(place.uri) ?? place.database;
 		const access = createAccess(openCollections(databaseOf(client, name), place.collections));

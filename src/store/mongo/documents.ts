@@ -168,5 +168,5 @@ export type InvitationDocument = {
 /** A session or a person that is being deleted or was a while ago; what belongs to it is looked for once more later. */
 export type RemovalDocument = { _id: ObjectId; at: Date };
 
-/** `schema`: the version of what lies here; `heartbeat`: what `check` writes. */
-export type StateDocument = { _id: string; version?: number; beats?: number };
+/** `schema`: the version of what lies here; `heartbeat`: what `check` writes; `copy`: what was copied here, or is being (copy/state.ts). */
+export type StateDocument = { _id: string; version?: number; beats?: number; copy?: string };

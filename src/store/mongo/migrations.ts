@@ -5,6 +5,7 @@
 import { PocketError } from "../../domain/errors.ts";
 import type { Access } from "./access.ts";
 import type { Connection } from "./connection.ts";
+import { requireNoUnfinishedCopy } from "./copy/state.ts";
 import { duplicateIndex } from "./errors.ts";
 import { findMissingIndexes, makeIndexes, nameOfIndexes } from "./indexes.ts";
 
@@ -34,6 +35,7 @@ export async function readSchema({ access, location }: Connection, steps: readon
 	const current = newest(steps);
 	const found = await readVersion(access);
 	requireKnown({ found, current, location });
+	await requireNoUnfinishedCopy(access, location);
 	const missing = await findMissingIndexes(access);
 	return {
 		found,
@@ -54,6 +56,7 @@ export async function bringUp({ access, location }: Connection, options: BringUp
 	const current = newest(steps);
 	const found = await readVersion(access);
 	requireKnown({ found, current, location });
+	await requireNoUnfinishedCopy(access, location);
 	if (found > 0 && found < current && !migrate) {
 		const sentence = `${versionsOf({ found, current, location })} Run pocketllm migrate, or start with serve --migrate.`;
 		throw new PocketError("store_too_old", { sentence });
@@ -69,6 +72,11 @@ export async function bringUp({ access, location }: Connection, options: BringUp
 		await run(access);
 		await noteVersion(access, version);
 	}
+}
+
+/** Refuses what a newer program wrote, with `store_too_new`. */
+export async function requireKnownVersion({ access, location }: Connection): Promise<void> {
+	requireKnown({ found: await readVersion(access), current: newest(STEPS), location });
 }
 
 type Versions = { readonly found: number; readonly current: number; readonly location: string };
