@@ -3,6 +3,7 @@
 
 import { forbidColor } from "../src/config/environment.ts";
 import { EXIT, type ExitStatus } from "./exit.ts";
+import { watchInterruptions } from "./interruption.ts";
 import { write, written } from "./output.ts";
 import { createProgram } from "./program.ts";
 
@@ -19,17 +20,11 @@ async function leave(status: ExitStatus): Promise<never> {
 	process.exit(EXIT.failed);
 }
 
-/** At once: what goes on meanwhile must not go on to write. */
-function interrupted(): never {
-	process.stderr.write("\npocketllm: Cancelled.\n");
-	process.exit(EXIT.cancelled);
-}
-
 try {
 	if (own.includes("--no-color")) forbidColor();
 	const program = createProgram((command, act) => {
 		// `serve` drains at a signal. Between two prompts, and in every other command, Ctrl-C just ends it; at a prompt it is a key.
-		if (command !== "serve") process.once("SIGINT", interrupted);
+		if (command !== "serve") watchInterruptions();
 		return act();
 	});
 	if (argv.length === 0) program.help({ error: true });

@@ -99,17 +99,24 @@ export function createProgram(run: Run): Command {
 
 	add(
 		"migrate",
-		"Bring the database to this version's schema, after a backup.",
+		"Bring the database to this version's schema, after a backup; or copy everything into another one.",
 		async () => (await import("./commands/migrate.ts")).migrate,
 		[
 			["pocketllm migrate --status", "which schema there is, and what is to do"],
 			["pocketllm migrate --dry-run", "say what would be done"],
 			["pocketllm migrate", "back up, then do it"],
+			["pocketllm migrate --to mongodb://host:27017/pocketllm", "from the SQLite file into MongoDB; resumable"],
+			["MONGODB_URI=mongodb://host:27017/pocketllm pocketllm migrate --to sqlite:", "from there into the SQLite file of the data folder"],
 		],
 	)
 		.option("--status", "only show the schema's state")
 		.addOption(new Option("--dry-run", "only say what would be done").conflicts("status"))
-		.option("--to <uri>", "move everything to another database; not possible in this version");
+		.addOption(
+			new Option(
+				"--to <uri>",
+				"copy everything to sqlite: or mongodb://…; with a password in it, set MIGRATE_TO or MIGRATE_TO_FILE",
+			).conflicts("status"),
+		);
 
 	add("version", "Say which version this is, and what it runs on.", async () => (await import("./commands/version.ts")).version, [
 		["pocketllm version --json", "for scripts and bug reports"],

@@ -14,6 +14,7 @@ import type { UpstreamSetting } from "./config/upstreams.ts";
 import { THIS_MACHINE } from "./domain/caller.ts";
 import { PocketError } from "./domain/errors.ts";
 import type { User } from "./domain/user.ts";
+import type { MoveOutcome, MoveRequest } from "./moving.ts";
 import type { Audit } from "./ports/audit.ts";
 import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
@@ -23,6 +24,8 @@ import { requireData, storePlace } from "./storage.ts";
 import { keyFilePath, openStore } from "./store/index.ts";
 import type { SchemaReport } from "./store/schema.ts";
 
+export type { MoveProgress } from "./move/progress.ts";
+export type { Looked, MoveOutcome, MoveRequest } from "./moving.ts";
 export type { RunningServer, ServeOptions } from "./serve.ts";
 
 /** Starts the server. Resolves when it listens. Codes: `already_exists` (the port), `store_locked`, `store_…`, `not_permitted`, `invalid_settings`. */
@@ -111,6 +114,15 @@ export async function migrateStore(
 	const backup = await bringUp(storePlace(config), { onStep: options.onStep });
 	await lockOutPublishedAccount(config, options.onStep);
 	return { from, to, steps: pending.length, backup };
+}
+
+/** Copies everything into another store. Codes as `moveHouse`. */
+export async function moveStore(config: Config, request: MoveRequest): Promise<MoveOutcome> {
+	const { moveHouse } = await import("./moving.ts");
+	const outcome = await moveHouse(config, request);
+	const moved = { ...config, mongodbUri: request.to.kind === "mongodb" ? request.to.uri : undefined };
+	if (outcome.outcome !== "looked") await lockOutPublishedAccount(moved, request.onStep);
+	return outcome;
 }
 
 async function lockOutPublishedAccount(config: Config, onStep: (line: string) => void): Promise<void> {

@@ -30,6 +30,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	config: { files: ["src/config/"], may: ["domain", "ports"] },
 	version: { files: ["src/version.ts"], may: [] },
 	generation: { files: ["src/generation/"], may: ["domain", "ports"] },
+	move: { files: ["src/move/"], may: ["domain", "ports"] },
 	http: { files: ["src/http/"], may: ["domain", "ports"] },
 	...Object.fromEntries(FEATURES.map((name) => [name, { files: [`src/${name}/`], may: FEATURE_MAY[name] ?? ["domain", "ports", "http"] }])),
 	// Adapters. Each driver of the store is a room of its own; what stands beside them maps a name to a driver.
@@ -48,9 +49,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	server: { files: ["src/server.ts"], may: ["domain", "http"] },
 	process: { files: ["src/idle.ts", "src/resident.ts"], may: [] },
 	wiring: {
-		files: ["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts"],
+		files: ["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts", "src/moving.ts"],
 		may: [
-			...["domain", "ports", "config", "version", "http", "app", "clock", "log", "server", "process"],
+			...["domain", "ports", "config", "version", "move", "http", "app", "clock", "log", "server", "process"],
 			...["store", "store/sqlite", "store/mongo", "upstream", "redis", "limiter", "replicas", ...FEATURES],
 		],
 	},

@@ -1,14 +1,14 @@
-// `pocketllm migrate`: the database brought to this version's schema, with a backup first; or only looked at.
+// `pocketllm migrate`: the database brought to this version's schema, with a backup first; or only looked at; or moved to another store.
 
-import { readEnvironment } from "../../src/config/environment.ts";
-import { PocketError } from "../../src/domain/errors.ts";
 import { migrateStore, schemaStatus } from "../../src/wiring.ts";
+import { moveTo, readTarget } from "../moving.ts";
 import type { Shell } from "../shell.ts";
 
 export type MigrateOptions = { readonly status?: boolean; readonly dryRun?: boolean; readonly to?: string };
 
 export async function migrate(shell: Shell, options: MigrateOptions): Promise<void> {
-	refuseOtherStore(options);
+	const target = readTarget(options.to);
+	if (target !== undefined && options.status !== true) return moveTo(shell, target, { dryRun: options.dryRun === true });
 	const { config } = await shell.settings();
 	if (options.status === true) {
 		const status = await schemaStatus(config);
@@ -28,19 +28,4 @@ function summaryOf({ from, to, steps, dryRun }: { from: number; to: number; step
 	if (steps === 0) return `The schema is ${to} already; nothing to do.`;
 	if (dryRun) return `${from === to ? `The schema would stay ${to}` : `Would go from schema ${from} to ${to}`}; nothing was changed.`;
 	return from === to ? `The schema stays ${to}; what was missing is there now.` : `The schema went from ${from} to ${to}.`;
-}
-
-/** Moving to another store comes with the drivers that can be moved to. Silence would look like a move that was made. */
-function refuseOtherStore({ to }: MigrateOptions): void {
-	if (to !== undefined && /\/\/[^/@]*:[^/@]*@/.test(to)) {
-		throw new PocketError("wrong_use", {
-			sentence: "--to must not hold a password, which everybody on this machine could read; set MIGRATE_TO or MIGRATE_TO_FILE instead.",
-		});
-	}
-	const environment = readEnvironment();
-	const sentence = "This version keeps everything in an SQLite file and cannot move it to another database";
-	if (to !== undefined) throw new PocketError("wrong_use", { sentence: `${sentence}; leave out --to.` });
-	for (const name of ["MIGRATE_TO", "MIGRATE_TO_FILE"]) {
-		if (environment[name]) throw new PocketError("invalid_settings", { sentence: `${sentence}; unset ${name}.` });
-	}
 }

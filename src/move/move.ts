@@ -78,7 +78,10 @@ async function requireRoom(source: CopySource, target: CopyTarget, found: CopySt
 	if (found !== undefined) {
 		if (found.source === source.identity) return;
 		const what = found.finished ? "a copy" : "an unfinished copy";
-		return fail("already_exists", `${target.location} holds ${what} of another source (${found.source}). Remove it, or choose another target.`);
+		return fail(
+			"already_exists",
+			`${target.location} holds ${what} of another source (${found.source}). Remove it, or choose another target.`,
+		);
 	}
 	const place = await target.occupied();
 	if (place === undefined) return;

@@ -13,6 +13,7 @@ const KEYS: Keys = {
 	resetTokens: ({ userId }) => userId,
 	sessions: ({ id }) => id,
 	messages: ({ sessionId }) => sessionId,
+	audit: ({ id }) => id,
 };
 
 /** All collections, in the order in which they are copied. */

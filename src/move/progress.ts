@@ -63,7 +63,7 @@ export function createTracker({ stage, total, done: before, elapsed, signal, onP
 	};
 }
 
-export function cancelled(): PocketError {
+function cancelled(): PocketError {
 	return new PocketError("cancelled", {
 		sentence: "Cancelled. The source is as it was; what was copied is kept, and the same command goes on from there.",
 	});

@@ -1,6 +1,7 @@
 // Moving house: everything that is kept, record by record, out of one driver and into another. Both drivers read and write the same
 // records in the same order, so that a copy can be broken off, gone on with, and compared. The rule that uses this stands in src/move.
 
+import type { AuditEntry } from "../domain/audit.ts";
 import type { Id } from "../domain/id.ts";
 import type { Login } from "../domain/login.ts";
 import type { Message } from "../domain/message.ts";
@@ -28,6 +29,7 @@ export type CopyRecords = {
 	resetTokens: { readonly userId: Id; readonly hash: string; readonly expiresAt: number };
 	sessions: Omit<Session, "messageCount">;
 	messages: Message;
+	audit: AuditEntry;
 };
 
 export type CopyCollection = keyof CopyRecords;
@@ -48,10 +50,10 @@ export type CopySide = {
 export type LeftBehind = {
 	readonly collection: string;
 	readonly id: string;
-	/** A sentence's end: "has no e-mail address". */
-	readonly reason: string;
-	/** Whether the record itself is copied, and only these fields are not. */
-	readonly isCopied: boolean;
+	/** Why the whole of it stays: the end of a sentence, such as "has no e-mail address". `null`: it is copied, but for `fields`. */
+	readonly reason: string | null;
+	/** The fields that stay although the rest is copied. */
+	readonly fields: readonly string[];
 	/** What stays behind, as one line of (extended) JSON. */
 	readonly content: string;
 };

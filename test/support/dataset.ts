@@ -6,26 +6,29 @@ import type { Message } from "../../src/domain/message.ts";
 import { previewOf } from "../../src/domain/session.ts";
 import { COLLECTIONS } from "../../src/move/order.ts";
 import type { CopyCollection, CopyRecords, CopySource, CopyState, CopyTarget } from "../../src/ports/copy.ts";
+import { openSqliteTarget } from "../../src/store/sqlite/copy/target.ts";
 
 export type DatasetSize = { readonly people: number; readonly sessions: number; readonly messages: number };
 
 const START = Date.UTC(2025, 0, 1);
 const MINUTE = 60_000;
 
-export const ODD_TEXTS = ["плюс", "你好 😀", 'quote " and \\ back', "line\nfeed\r\n", "nul \0 inside", "\u2028\u2029", "e\u0301", "  "] as const;
+const ODD_TEXTS = ["плюс", "你好 😀", 'quote " and \\ back', "line\nfeed\r\n", "nul \0 inside", "\u2028\u2029", "e\u0301", "  "] as const;
 
 /** `kind` keeps ids of different things apart. They grow with `index`. */
-export function datasetId(kind: number, index: number): Id {
+function datasetId(kind: number, index: number): Id {
 	const seconds = Math.floor(START / 1000) + index;
-	const id = parseId(`${seconds.toString(16).padStart(8, "0")}${kind.toString(16).padStart(4, "0")}${index.toString(16).padStart(12, "0")}`);
+	const id = parseId(
+		`${seconds.toString(16).padStart(8, "0")}${kind.toString(16).padStart(4, "0")}${index.toString(16).padStart(12, "0")}`,
+	);
 	if (id === undefined) throw new Error("an id has 24 hexadecimal characters");
 	return id;
 }
 
-const [PERSON, LOGIN, SESSION, MESSAGE, GENERATION] = [1, 2, 3, 4, 5];
+const [PERSON, LOGIN, SESSION, MESSAGE, GENERATION, AUDIT] = [1, 2, 3, 4, 5, 6] as const;
 
-export const personId = (index: number): Id => datasetId(PERSON ?? 0, index);
-export const sessionId = (index: number): Id => datasetId(SESSION ?? 0, index);
+export const personId = (index: number): Id => datasetId(PERSON, index);
+export const sessionId = (index: number): Id => datasetId(SESSION, index);
 
 export function datasetSource(size: DatasetSize): CopySource {
 	const generators: { readonly [C in CopyCollection]: () => Generator<CopyRecords[C]> } = {
@@ -34,6 +37,7 @@ export function datasetSource(size: DatasetSize): CopySource {
 		resetTokens: () => resetTokens(size),
 		sessions: () => sessions(size),
 		messages: () => messages(size),
+		audit: () => audit(size),
 	};
 	async function* read<C extends CopyCollection>(collection: C): AsyncGenerator<CopyRecords[C]> {
 		yield* generators[collection]();
@@ -49,6 +53,16 @@ export function datasetSource(size: DatasetSize): CopySource {
 		inspect: read,
 		close: () => Promise.resolve(),
 	};
+}
+
+/** As `fill`, into a new SQLite file. */
+export async function fillDatabase(path: string, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
+	const target = openSqliteTarget(path);
+	try {
+		return await fill(target, size);
+	} finally {
+		await target.close();
+	}
 }
 
 /** Writes the whole of it, without reading it back. Gives rows and seconds. */
@@ -99,7 +113,7 @@ function* logins({ people }: DatasetSize): Generator<CopyRecords["logins"]> {
 		const turns = index % 4;
 		const createdAt = START + index * MINUTE;
 		yield {
-			id: datasetId(LOGIN ?? 0, index),
+			id: datasetId(LOGIN, index),
 			userId: personId(index),
 			seed: hash(-1),
 			createdAt,
@@ -160,6 +174,21 @@ function* messages(size: DatasetSize): Generator<Message> {
 	}
 }
 
+function* audit({ people }: DatasetSize): Generator<CopyRecords["audit"]> {
+	for (let index = 0; index < people; index += 1) {
+		yield {
+			id: datasetId(AUDIT, index),
+			at: START + index,
+			action: index % 2 === 0 ? "login" : "login_failed",
+			userId: index % 5 === 0 ? null : personId(index),
+			byId: index % 3 === 0 ? null : personId(0),
+			address: index % 4 === 0 ? null : "2001:db8::1",
+			device: index % 4 === 0 ? null : "curl/8",
+			detail: index % 7 === 0 ? "laptop" : null,
+		};
+	}
+}
+
 const ENDINGS = ["sent", "sent", "sent", "sent", "stopped", "interrupted", "error"] as const;
 const WORDS = "An answer belongs to the server and not to the connection, so that nobody loses it. ";
 
@@ -184,15 +213,15 @@ function messageOf(size: DatasetSize, session: number, place: number): Message {
 	};
 	const asked = { status: "sent" as const, errorCode: null, reasoning: null, model: null, finishReason: null, usage: null, timings: null };
 	return {
-		id: datasetId(MESSAGE ?? 0, number),
+		id: datasetId(MESSAGE, number),
 		sessionId: sessionId(session),
 		userId: personId(session % size.people),
 		role: isPrompt ? "user" : "assistant",
 		content: text,
 		createdAt,
-		generationId: datasetId(GENERATION ?? 0, number - (isPrompt ? 0 : 1)),
+		generationId: datasetId(GENERATION, number - (isPrompt ? 0 : 1)),
 		clientMessageId: isPrompt ? `turn-${turn}` : null,
-		versionOf: isOld || place % 14 < 2 || !isPrompt ? null : datasetId(MESSAGE ?? 0, number - (place % 14)),
+		versionOf: isOld || place % 14 < 2 || !isPrompt ? null : datasetId(MESSAGE, number - (place % 14)),
 		inForce: !isOld,
 		...(isPrompt ? asked : answered),
 	};

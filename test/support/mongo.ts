@@ -14,6 +14,13 @@ export type Mongo = Pick<Child, "pid" | "stop"> & { readonly url: string; readon
 const SOURCES = join(import.meta.dir, "mongo");
 const COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
+export type MongoOptions = {
+	readonly dataFile?: string;
+	readonly port?: number;
+	/** How much memory the server may take, in MiB; 128 unless told. It sorts in memory: what is sorted must fit. */
+	readonly memoryMb?: number;
+};
+
 /** The folder with the jars of the Java server; fetches 6 MB the first time. */
 export async function findMongo(): Promise<Found> {
 	const given = readEnvironment().MONGODB_TEST_URI;
@@ -31,7 +38,7 @@ export async function findMongo(): Promise<Found> {
  * Starts the server on 127.0.0.1 with an empty data file; ready when it listens. `dataFile` and `port` bring a stopped one back; with a
  * `dataFile` of the caller's, what is acknowledged survives kill -9 (each write then takes some milliseconds).
  */
-export async function startMongo(options: { readonly dataFile?: string; readonly port?: number } = {}): Promise<Mongo> {
+export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
 	const given = readEnvironment().MONGODB_TEST_URI;
 	if (given) return { pid: 0, url: given, port: Number(/:(\d+)(?:[/,?]|$)/.exec(given)?.[1] ?? 27017), stop: () => Promise.resolve() };
 	const java = pathOf(await findProgram("java"));
@@ -41,7 +48,7 @@ export async function startMongo(options: { readonly dataFile?: string; readonly
 	const child = await startChild({
 		command: [
 			java,
-			"-Xmx128m",
+			`-Xmx${options.memoryMb ?? 128}m`,
 			"-XX:+UseSerialGC",
 			"-XX:TieredStopAtLevel=1",
 			"-cp",

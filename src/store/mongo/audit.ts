@@ -30,7 +30,7 @@ export function createAuditOperations({ operate, step, audit }: Access): AuditSt
 		appendAudit: (entry) =>
 			operate(() =>
 				insertOnce(step, {
-					insert: () => audit.insertOne(toDocument(entry)),
+					insert: () => audit.insertOne(auditToDocument(entry)),
 					isThere: () => Promise.resolve(true),
 					onDuplicate: () => {
 						throw new Error("the id of an entry was used twice");
@@ -38,7 +38,7 @@ export function createAuditOperations({ operate, step, audit }: Access): AuditSt
 				}),
 			),
 
-		findAudit: (query) => operate(async () => (await find(query)).map(fromDocument)),
+		findAudit: (query) => operate(async () => (await find(query)).map(auditFromDocument)),
 
 		purgeAudit: (before) =>
 			operate(async () => {
@@ -47,7 +47,7 @@ export function createAuditOperations({ operate, step, audit }: Access): AuditSt
 	};
 }
 
-function toDocument({ id, at, userId, byId, ...entry }: AuditEntry): AuditDocument {
+export function auditToDocument({ id, at, userId, byId, ...entry }: AuditEntry): AuditDocument {
 	return {
 		...entry,
 		_id: toObjectId(id),
@@ -57,7 +57,7 @@ function toDocument({ id, at, userId, byId, ...entry }: AuditEntry): AuditDocume
 	};
 }
 
-function fromDocument({ _id, at, action, user_id, by_id, address, device, detail }: AuditDocument): AuditEntry {
+export function auditFromDocument({ _id, at, action, user_id, by_id, address, device, detail }: AuditDocument): AuditEntry {
 	return {
 		id: toId(_id),
 		at: at.getTime(),

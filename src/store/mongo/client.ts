@@ -24,16 +24,24 @@ const OPTIONS: MongoClientOptions = {
 /** Operations are short; a busy server of ours has some dozens under way. The URI may say otherwise. */
 const MOST_CONNECTIONS = 50;
 
+export type ClientOptions = {
+	readonly watch?: Watch | undefined;
+	/** For how long an answer is waited for before the connection is given up; 30 s unless told. */
+	readonly socketTimeoutMs?: number | undefined;
+	/** Where the address stands, for sentences; MONGODB_URI unless told. */
+	readonly setting?: string | undefined;
+};
+
 /**
  * A client that has not connected yet. TLS, authentication, replica sets and the size of the pool come through the URI.
  * Codes: `invalid_settings`, without a word of the URI, which may hold a password.
  */
-export function createClient(uri: string, watch?: Watch, overrides: Pick<MongoClientOptions, "socketTimeoutMS"> = {}): MongoClient {
+export function createClient(uri: string, { watch, socketTimeoutMs, setting = "MONGODB_URI" }: ClientOptions = {}): MongoClient {
 	const hasPoolSize = /[?&]maxPoolSize=/i.test(uri);
 	try {
 		const client = new MongoClient(uri, {
 			...OPTIONS,
-			...overrides,
+			...(socketTimeoutMs !== undefined && { socketTimeoutMS: socketTimeoutMs }),
 			...(!hasPoolSize && { maxPoolSize: MOST_CONNECTIONS }),
 			monitorCommands: watch !== undefined,
 		});
@@ -41,7 +49,7 @@ export function createClient(uri: string, watch?: Watch, overrides: Pick<MongoCl
 		return client;
 	} catch (error) {
 		throw new PocketError("invalid_settings", {
-			sentence: "MONGODB_URI is not a MongoDB address such as mongodb://user:password@host:27017/pocketllm (special characters as %XX).",
+			sentence: `${setting} is not a MongoDB address such as mongodb://user:password@host:27017/pocketllm (special characters as %XX).`,
 			cause: error instanceof MongoError ? error.name : "not parsed",
 		});
 	}

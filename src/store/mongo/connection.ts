@@ -13,6 +13,8 @@ export type MongoPlace = {
 	/** The database, unless the URI's path names one. */
 	readonly database: string;
 	readonly collections: CollectionNames;
+	/** Where the URI stands, for sentences; MONGODB_URI unless told. */
+	readonly setting?: string;
 };
 
 export type ConnectOptions = {
@@ -42,12 +44,12 @@ const PAUSE_MS = 250;
  * `cancelled`.
  */
 export async function connect(place: MongoPlace, options: ConnectOptions = {}): Promise<Connection> {
-	const { watch, socketTimeoutMs } = options;
-	const client = createClient(place.uri, watch, socketTimeoutMs === undefined ? {} : { socketTimeoutMS: socketTimeoutMs });
+	const { setting = "MONGODB_URI" } = place;
+	const client = createClient(place.uri, { watch: options.watch, socketTimeoutMs: options.socketTimeoutMs, setting });
 	try {
 		const name = databaseInUri(place.uri) ?? place.database;
-		const access = createAccess(openCollections(databaseOf(client, name), place.collections));
-		await reach(client, options);
+		const access = createAccess(openCollections(databaseOf(client, name, setting), place.collections));
+		await reach(client, setting, options);
 		return { access, location: `${hostsOf(client)}/${name}`, close: () => client.close() };
 	} catch (error) {
 		await client.close();
@@ -56,18 +58,18 @@ export async function connect(place: MongoPlace, options: ConnectOptions = {}): 
 }
 
 /** The one in the URI's path was looked at by nobody yet. */
-function databaseOf(client: MongoClient, name: string) {
+function databaseOf(client: MongoClient, name: string, setting: string) {
 	try {
 		return client.db(name);
 	} catch (error) {
 		throw new PocketError("invalid_settings", {
-			sentence: "The path of MONGODB_URI, or MONGODB_DB, is no name of a database; give one such as pocketllm.",
+			sentence: `The path of ${setting}, or MONGODB_DB, is no name of a database; give one such as pocketllm.`,
 			cause: translate(error),
 		});
 	}
 }
 
-async function reach(client: MongoClient, { waitMs = 0, onWait, signal }: ConnectOptions): Promise<void> {
+async function reach(client: MongoClient, setting: string, { waitMs = 0, onWait, signal }: ConnectOptions): Promise<void> {
 	const cancelled = Promise.withResolvers<never>();
 	const cancel = (): void => cancelled.reject(new PocketError("cancelled"));
 	// Between two races nobody listens.
@@ -75,24 +77,29 @@ async function reach(client: MongoClient, { waitMs = 0, onWait, signal }: Connec
 	if (signal?.aborted) cancel();
 	signal?.addEventListener("abort", cancel);
 	try {
-		await lookUntil(client, { deadline: performance.now() + waitMs, onWait, cancelled: cancelled.promise });
+		await lookUntil(client, { setting, deadline: performance.now() + waitMs, onWait, cancelled: cancelled.promise });
 	} finally {
 		signal?.removeEventListener("abort", cancel);
 	}
 }
 
-type Waiting = { readonly deadline: number; readonly onWait: ConnectOptions["onWait"]; readonly cancelled: Promise<never> };
+type Waiting = {
+	readonly setting: string;
+	readonly deadline: number;
+	readonly onWait: ConnectOptions["onWait"];
+	readonly cancelled: Promise<never>;
+};
 
-async function lookUntil(client: MongoClient, { deadline, onWait, cancelled }: Waiting): Promise<void> {
+async function lookUntil(client: MongoClient, { setting, deadline, onWait, cancelled }: Waiting): Promise<void> {
 	for (let looks = 1; ; looks += 1) {
 		try {
 			await Promise.race([look(client), cancelled]);
 			return;
 		} catch (error) {
 			if (error instanceof PocketError) throw error;
-			if (isRefusedLogin(error)) throw refused(client, error);
-			if (!isAway(error)) throw unusable(client, error);
-			if (performance.now() >= deadline) throw away(client, error);
+			if (isRefusedLogin(error)) throw refused(client, setting, error);
+			if (!isAway(error)) throw unusable(client, setting, error);
+			if (performance.now() >= deadline) throw away(client, setting, error);
 			if (looks === 1) onWait?.(hostsOf(client));
 		}
 		await Promise.race([Bun.sleep(PAUSE_MS), cancelled]);
@@ -105,24 +112,24 @@ async function look(client: MongoClient): Promise<void> {
 	await client.db("admin").command({ ping: 1 });
 }
 
-function refused(client: MongoClient, error: unknown): PocketError {
+function refused(client: MongoClient, setting: string, error: unknown): PocketError {
 	return new PocketError("not_permitted", {
-		sentence: `MongoDB at ${hostsOf(client)} refuses the user or the password of MONGODB_URI. Check both, and authSource.`,
+		sentence: `MongoDB at ${hostsOf(client)} refuses the user or the password of ${setting}. Check both, and authSource.`,
 		cause: translate(error),
 	});
 }
 
-function away(client: MongoClient, error: unknown): PocketError {
+function away(client: MongoClient, setting: string, error: unknown): PocketError {
 	return new PocketError("store_unavailable", {
-		sentence: `MongoDB at ${hostsOf(client)} cannot be reached. Check MONGODB_URI, and that the server runs and is reachable from here.`,
+		sentence: `MongoDB at ${hostsOf(client)} cannot be reached. Check ${setting}, and that the server runs and is reachable from here.`,
 		cause: translate(error),
 	});
 }
 
 /** Such as a server that is too old, or a certificate file that is not there. */
-function unusable(client: MongoClient, error: unknown): PocketError {
+function unusable(client: MongoClient, setting: string, error: unknown): PocketError {
 	return new PocketError("store_unavailable", {
-		sentence: `MongoDB at ${hostsOf(client)} cannot be used with these settings. Check the options in MONGODB_URI and the server's version.`,
+		sentence: `MongoDB at ${hostsOf(client)} cannot be used with these settings. Check the options in ${setting} and the server's version.`,
 		cause: translate(error),
 	});
 }

@@ -7,7 +7,7 @@ import type { CopyCollection, CopyRecords, LeftBehind } from "../../../ports/cop
 import type { Access, Collections } from "../access.ts";
 import { createMessageWriter, readMessages, readSessions, writeSessions } from "./conversations.ts";
 import { createLook, type Look, NO_LOOK } from "./look.ts";
-import { readLogins, readResetTokens, readUsers, writeLogins, writeResetTokens, writeUsers } from "./people.ts";
+import { readAudit, readLogins, readResetTokens, readUsers, writeAudit, writeLogins, writeResetTokens, writeUsers } from "./people.ts";
 
 type OnLeft = ((left: LeftBehind) => void) | undefined;
 
@@ -31,8 +31,7 @@ export const MONGO_COLLECTIONS: { readonly [C in CopyCollection]: Collection<Cop
 			["logins", "_id"],
 			["refreshTokens", "login_id"],
 		],
-		read: (access, after, onLeft) =>
-			readLogins(access, after, lookAt(access, "logins", onLeft), lookAt(access, "refreshTokens", onLeft)),
+		read: (access, after, onLeft) => readLogins(access, after, lookAt(access, "logins", onLeft), lookAt(access, "refreshTokens", onLeft)),
 		createWriter: (access) => (records) => writeLogins(access, records),
 	},
 	resetTokens: {
@@ -49,6 +48,11 @@ export const MONGO_COLLECTIONS: { readonly [C in CopyCollection]: Collection<Cop
 		holds: [["messages", "session_id"]],
 		read: (access, after, onLeft) => readMessages(access, after, lookAt(access, "messages", onLeft)),
 		createWriter: (access) => createMessageWriter(access).write,
+	},
+	audit: {
+		holds: [["audit", "_id"]],
+		read: (access, after, onLeft) => readAudit(access, after, lookAt(access, "audit", onLeft)),
+		createWriter: (access) => (records) => writeAudit(access, records),
 	},
 };
 

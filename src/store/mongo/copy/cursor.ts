@@ -13,7 +13,10 @@ type Walk<T> = { readonly filter?: Filter<T>; readonly sort: Sort; readonly fiel
  * Documents of any shape, whatever their type says, in this order. A collection of the replaced gateway may lack the index for it; then the
  * server sorts, on its disk if it must (`allowDiskUse`).
  */
-export async function* walk<T extends Document>(collection: Collection<T>, { filter = {}, sort, fields }: Walk<T>): AsyncGenerator<WithId<T>> {
+export async function* walk<T extends Document>(
+	collection: Collection<T>,
+	{ filter = {}, sort, fields }: Walk<T>,
+): AsyncGenerator<WithId<T>> {
 	try {
 		const projection = fields === undefined ? {} : { projection: Object.fromEntries(fields.map((field) => [field, 1])) };
 		const cursor = collection.find(filter, { sort, batchSize: BATCH, allowDiskUse: true, ...projection });

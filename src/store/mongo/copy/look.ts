@@ -4,6 +4,7 @@
 import { BSON, ObjectId } from "mongodb";
 import type { LeftBehind } from "../../../ports/copy.ts";
 import type {
+	AuditDocument,
 	LoginDocument,
 	MessageDocument,
 	RefreshTokenDocument,
@@ -100,6 +101,7 @@ const KNOWN: { readonly [N in keyof Documents]: Readonly<Record<keyof Documents[
 		timings: true,
 		ended_at: true,
 	},
+	audit: { _id: true, at: true, action: true, user_id: true, by_id: true, address: true, device: true, detail: true },
 };
 
 type Documents = {
@@ -109,6 +111,7 @@ type Documents = {
 	resetTokens: ResetTokenDocument;
 	sessions: SessionDocument;
 	messages: MessageDocument;
+	audit: AuditDocument;
 };
 
 /** `name`: the collection as it is called in the database. */
@@ -116,16 +119,15 @@ export function createLook(kind: keyof Documents, name: string, onLeft: (left: L
 	const known: Readonly<Record<string, true>> = KNOWN[kind];
 	return {
 		refuse: (document, reason) =>
-			onLeft({ collection: name, id: idOf(document), reason, isCopied: false, content: BSON.EJSON.stringify(document, { relaxed: false }) }),
+			onLeft({ collection: name, id: idOf(document), reason, fields: [], content: BSON.EJSON.stringify(document, { relaxed: false }) }),
 		accept(document) {
 			const unknown = Object.entries(document).filter(([field]) => !Object.hasOwn(known, field));
 			if (unknown.length === 0) return;
-			const names = unknown.map(([field]) => field).sort();
 			onLeft({
 				collection: name,
 				id: idOf(document),
-				reason: names.join(", "),
-				isCopied: true,
+				reason: null,
+				fields: unknown.map(([field]) => field).sort(),
 				content: BSON.EJSON.stringify(Object.fromEntries(unknown), { relaxed: false }),
 			});
 		},

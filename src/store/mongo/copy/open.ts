@@ -88,13 +88,14 @@ function readRecords<C extends CopyCollection>(access: Access, collection: C, ke
 type Writers = { readonly [C in CopyCollection]: (records: readonly CopyRecords[C][]) => Promise<void> };
 
 function createWriters(access: Access): Writers {
-	const { users, logins, resetTokens, sessions, messages } = MONGO_COLLECTIONS;
+	const { users, logins, resetTokens, sessions, messages, audit } = MONGO_COLLECTIONS;
 	return {
 		users: users.createWriter(access),
 		logins: logins.createWriter(access),
 		resetTokens: resetTokens.createWriter(access),
 		sessions: sessions.createWriter(access),
 		messages: messages.createWriter(access),
+		audit: audit.createWriter(access),
 	};
 }
 
@@ -107,7 +108,8 @@ async function clearAfter({ step, ...access }: Access, collection: CopyCollectio
 async function findOccupied({ step, ...access }: Access, location: string): Promise<string | undefined> {
 	for (const { holds } of Object.values(MONGO_COLLECTIONS)) {
 		for (const [name] of holds) {
-			if ((await step(() => access[name].countDocuments({}, { limit: 1 }))) > 0) return `The collection ${access[name].collectionName} of ${location}`;
+			if ((await step(() => access[name].countDocuments({}, { limit: 1 }))) > 0)
+				return `The collection ${access[name].collectionName} of ${location}`;
 		}
 	}
 	return undefined;

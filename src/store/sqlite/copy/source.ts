@@ -10,7 +10,9 @@ import { opening, readRecords } from "./side.ts";
 
 /** Codes: `not_found` (no database there), `store_too_old`, `store_too_new`, `store_damaged`, `not_permitted`. */
 export function openSqliteSource(path: string): CopySource {
-	const missing = new PocketError("not_found", { sentence: `There is no database at ${path} that could be copied. Name its folder with --data-dir.` });
+	const missing = new PocketError("not_found", {
+		sentence: `There is no database at ${path} that could be copied. Name its folder with --data-dir.`,
+	});
 	if (!existsSync(path)) throw missing;
 	const db = opening(path, () => openConnection(path, "read"));
 	try {

@@ -70,7 +70,9 @@ function readState(db: Database): CopyState | undefined {
 }
 
 function saveState(db: Database, state: CopyState): void {
-	db.query<never, [SqlValues]>("INSERT INTO copy_state (id, state) VALUES (1, $state) ON CONFLICT (id) DO UPDATE SET state = excluded.state").run({
+	db.query<never, [SqlValues]>(
+		"INSERT INTO copy_state (id, state) VALUES (1, $state) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+	).run({
 		state: JSON.stringify(state),
 	});
 }

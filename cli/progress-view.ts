@@ -1,0 +1,70 @@
+// Shows how far a long command has come: a bar on a terminal, a plain line every few seconds elsewhere, one line of JSON with --json.
+
+import type { MoveProgress } from "../src/wiring.ts";
+import { write } from "./output.ts";
+import type { Shell } from "./shell.ts";
+
+export type ProgressView = {
+	readonly show: (progress: MoveProgress) => void;
+	/** Takes the bar away, so that lines can follow. */
+	readonly clear: () => void;
+};
+
+const BAR_EVERY_MS = 100;
+const LINE_EVERY_MS = 5000;
+const BAR_WIDTH = 20;
+
+const DOING: Readonly<Record<MoveProgress["stage"], string>> = { look: "Looking through", copy: "Copying", verify: "Verifying" };
+
+export function createProgressView(shell: Shell, elapsed: () => number): ProgressView {
+	const hasBar = shell.terminal.isTerminal && !shell.json && !shell.quiet;
+	let shownAt = hasBar ? Number.NEGATIVE_INFINITY : elapsed();
+	let isShown = false;
+	return {
+		show(progress) {
+			const now = elapsed();
+			if (now - shownAt < (hasBar ? BAR_EVERY_MS : LINE_EVERY_MS)) return;
+			shownAt = now;
+			if (shell.json) shell.give({ text: "", json: { event: "progress", ...rounded(progress) } });
+			else if (!hasBar) shell.say(lineOf(progress));
+			else {
+				isShown = true;
+				write("stderr", `\r${barOf(progress)}\x1b[K`);
+			}
+		},
+		clear() {
+			if (isShown) write("stderr", "\r\x1b[K");
+			isShown = false;
+		},
+	};
+}
+
+function barOf(progress: MoveProgress): string {
+	const { done, total } = progress;
+	if (total === null || total === 0) return lineOf(progress);
+	const full = Math.min(BAR_WIDTH, Math.floor((BAR_WIDTH * done) / total));
+	return `[${"#".repeat(full)}${"-".repeat(BAR_WIDTH - full)}] ${lineOf(progress)}`;
+}
+
+/** At most 75 columns, so that no line wraps beside the bar on an ordinary terminal. */
+function lineOf({ stage, collection, done, total, rate, secondsLeft }: MoveProgress): string {
+	const rows = total === null ? showCount(done) : `${showCount(done)} of ${showCount(total)}`;
+	const left = secondsLeft === null ? "" : `, ${showTime(secondsLeft)} left`;
+	return `${DOING[stage]} ${collection}: ${rows} rows, ${showCount(rate)}/s${left}`;
+}
+
+function rounded({ rate, secondsLeft, ...progress }: MoveProgress): object {
+	return { ...progress, rate: Math.round(rate), secondsLeft: secondsLeft === null ? null : Math.ceil(secondsLeft) };
+}
+
+export function showCount(count: number): string {
+	return Math.round(count).toLocaleString("en-US");
+}
+
+function showTime(seconds: number): string {
+	const whole = Math.ceil(seconds);
+	if (whole < 60) return `${whole} s`;
+	return whole < 3600
+		? `${Math.floor(whole / 60)} min ${whole % 60} s`
+		: `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
