@@ -70,7 +70,7 @@ export async function move(options: MoveOptions): Promise<MoveReport> {
 		await target.save({ ...state, positions: {} });
 		throw differs(digests, verdict);
 	}
-	await target.finish({ ...state, finished: { at: now(), digests } });
+	await target.finish({ ...state, finished: { at: now(), digests: verdict.source } });
 	return { outcome: "moved", rows, written: sum(rows) - before, seconds };
 }
 

@@ -22,7 +22,10 @@ describe("a wrong command line is refused with one line and status 2", () => {
 		],
 		["a grace that is no duration", ["rotate-jwt-secret", "--yes", "--grace", "soon"], /--grace must be a duration/],
 		["an e-mail address that is none", ["create-admin", "--email", "anna", "--generate-password"], /has an @ sign.*--email/],
-		["a move to another database", ["migrate", "--to", "mongodb://host/db"], /SQLite.*leave out --to/],
+		["a move to something else", ["migrate", "--to", "postgres://host/db"], /--to must be sqlite: or a MongoDB address/],
+		["a move to a file", ["migrate", "--to", "sqlite:/tmp/x.db"], /sqlite: and nothing more.*--data-dir/],
+		["a move to where everything is", ["migrate", "--to", "sqlite:"], /in the SQLite file already.*MONGODB_URI/],
+		["a move that is only looked at", ["migrate", "--to", "sqlite:", "--status"], /--to.*--status/],
 		["a move with a password in it", ["migrate", "--to", `mongodb://me:${SECRET}@host/db`], /must not hold a password.*MIGRATE_TO_FILE/],
 		[
 			"a key in a model server's URL",
