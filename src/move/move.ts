@@ -75,15 +75,15 @@ export async function move(options: MoveOptions): Promise<MoveReport> {
 }
 
 async function requireRoom(source: CopySource, target: CopyTarget, found: CopyState | undefined): Promise<void> {
-	if (found !== undefined) {
-		if (found.source === source.identity) return;
-		const what = found.finished ? "a copy" : "an unfinished copy";
+	if (found?.source === source.identity) return;
+	if (found !== undefined && found.finished === null) {
 		return fail(
 			"already_exists",
-			`${target.location} holds ${what} of another source (${found.source}). Remove it, or choose another target.`,
+			`${target.location} holds an unfinished copy of another source (${found.source}). Finish or remove that one, or choose another target.`,
 		);
 	}
-	const place = await target.occupied();
+	// Whatever it came from, a finished copy has been a store since.
+	const place = (await target.occupied()) ?? (found === undefined ? undefined : target.location);
 	if (place === undefined) return;
 	fail("already_exists", `${place} holds data already, and nothing is ever mixed or replaced. Choose an empty target, or move that away.`);
 }

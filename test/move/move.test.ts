@@ -180,7 +180,7 @@ describe("a copy is refused", () => {
 		await run(path, { wrap: failing(2, "after") }).catch(() => undefined);
 		expect((await failureOf(run(path, { source: other }))).message).toContain("an unfinished copy of another source (generated)");
 		await run(path);
-		expect((await failureOf(run(path, { source: other }))).message).toContain("holds a copy of another source");
+		expect((await failureOf(run(path, { source: other }))).message).toContain("holds data already");
 	});
 
 	test("when the source has changed since it was finished", async () => {

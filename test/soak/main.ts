@@ -1,12 +1,13 @@
-// The long forms of the suites that need time: kills, a slow disk, and a mix of everything that people do, with memory watched.
-// Usage: bun run soak [kill|disk|mix…] [--rounds 50] [--seconds 600] [--seed 1]
+// The long forms of the suites that need time: kills, a slow disk, moves between the stores, and a mix of everything that people do, with memory watched.
+// Usage: bun run soak [kill|disk|move|mix…] [--rounds 50] [--seconds 600] [--messages 500000] [--seed 1]
 
 import { parseArgs } from "node:util";
 import { problemsOf, runKillLoop } from "../faults/kill-loop.ts";
 import { describePass, measureSlowDisk } from "../faults/slow-disk.ts";
 import { runMix } from "./mix.ts";
+import { soakMove } from "./move.ts";
 
-type Options = { readonly rounds: number; readonly seconds: number; readonly seed: number };
+type Options = { readonly rounds: number; readonly seconds: number; readonly messages: number; readonly seed: number };
 
 /** Each prints its figures and gives what is wrong. */
 const PARTS: Readonly<Record<string, (options: Options) => Promise<readonly string[]>>> = {
@@ -16,6 +17,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<readonly stri
 		return problemsOf(figures);
 	},
 	disk: measureDisk,
+	move: ({ messages, seed }) => soakMove({ people: Math.ceil(messages / 500), sessions: Math.ceil(messages / 25), messages, seed }),
 	mix: ({ seconds, seed }) => runMix({ seconds, seed, streams: 100 }),
 };
 
@@ -47,10 +49,16 @@ async function main(): Promise<number> {
 		options: {
 			rounds: { type: "string", default: "50" },
 			seconds: { type: "string", default: "600" },
+			messages: { type: "string", default: "500000" },
 			seed: { type: "string", default: String(Date.now() % 1_000_000) },
 		},
 	});
-	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), seed: Number(values.seed) };
+	const options = {
+		rounds: Number(values.rounds),
+		seconds: Number(values.seconds),
+		messages: Number(values.messages),
+		seed: Number(values.seed),
+	};
 	const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
 	const problems: string[] = [];
 	for (const name of names) {

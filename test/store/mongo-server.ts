@@ -31,6 +31,8 @@ export type OpenOptions = Pick<MongoStoreOptions, "watch"> & {
 export type FreshDatabase = {
 	/** The documents themselves. */
 	readonly db: Db;
+	/** Where it is, with everything that a client needs. */
+	readonly uri: string;
 	open(options?: OpenOptions): Promise<Store>;
 	drop(): Promise<void>;
 };
@@ -44,6 +46,7 @@ export function freshDatabase({ url, client }: Pick<MongoForTests, "url" | "clie
 	const db = client.db(name);
 	return {
 		db,
+		uri: addressOf(url, name),
 		open: ({ through, watch } = {}) =>
 			createMongoStore(
 				{ uri: addressOf(url, name, through), database: "unused", collections: COLLECTIONS },
