@@ -1,8 +1,10 @@
 // Moving house: everything that is kept, record by record, out of one driver and into another. Both drivers read and write the same
 // records in the same order, so that a copy can be broken off, gone on with, and compared. The rule that uses this stands in src/move.
 
+import type { ApiKey } from "../domain/api-key.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Id } from "../domain/id.ts";
+import type { Invitation } from "../domain/invitation.ts";
 import type { Login } from "../domain/login.ts";
 import type { Message } from "../domain/message.ts";
 import type { Session } from "../domain/session.ts";
@@ -27,6 +29,11 @@ export type CopyRecords = {
 	users: User;
 	logins: Login & { readonly tokens: RefreshChain };
 	resetTokens: { readonly userId: Id; readonly hash: string; readonly expiresAt: number };
+	/** With the hash of the key, or of the invitation's token. */
+	apiKeys: ApiKey & { readonly hash: string };
+	invitations: Invitation & { readonly hash: string };
+	/** People who were deleted, and whose data may not all be gone yet. */
+	removals: { readonly userId: Id };
 	sessions: Omit<Session, "messageCount">;
 	messages: Message;
 	audit: AuditEntry;

@@ -3,7 +3,7 @@
 
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PocketError } from "../../src/domain/errors.ts";
@@ -92,7 +92,7 @@ describe("a copy", () => {
 		const path = newPath();
 		const seen: MoveProgress[] = [];
 		const report = await run(path, { onProgress: (progress) => seen.push(progress) });
-		expect(report).toMatchObject({ outcome: "moved", rows: { users: 20, sessions: 40, messages: 3000 }, written: 3102 });
+		expect(report).toMatchObject({ outcome: "moved", rows: { users: 20, sessions: 40, messages: 3000 }, written: 3113 });
 		expect(readdirSync(join(path, ".."))).toEqual(["pocketllm.db"]);
 		expect(new Set(seen.map(({ stage }) => stage))).toEqual(new Set(["look", "copy", "verify"]));
 		const store = await createSqliteStore({ path, writer: "inline" });
@@ -147,7 +147,7 @@ describe("a copy", () => {
 		);
 		expect([failure.code, failure.message]).toEqual(["cancelled", expect.stringContaining("the same command goes on")]);
 		expect(existsSync(path)).toBe(false);
-		expect((await run(path)).written).toBeLessThan(3102);
+		expect((await run(path)).written).toBeLessThan(3113);
 	});
 
 	test("a dry run writes nothing at all", async () => {
@@ -221,6 +221,17 @@ describe("a copy is refused", () => {
 		const path = newPath();
 		const failure = await failureOf(run(path, { wrap: (target) => ({ ...target, settle: () => Promise.resolve() }) }));
 		expect([failure.code, failure.message]).toEqual(["store_damaged", expect.stringContaining("the count of session")]);
+	});
+
+	test("where a database of somebody's lies under the name of the unfinished copy", async () => {
+		const path = newPath();
+		const incoming = path.replace("pocketllm.db", "pocketllm-incoming.db");
+		const store = await createSqliteStore({ path: incoming, writer: "inline" });
+		await store.createUser(aUser());
+		await store.close();
+		const before = readFileSync(incoming);
+		expect((await failureOf(run(path))).message).toContain(incoming);
+		expect(readFileSync(incoming).equals(before)).toBe(true);
 	});
 
 	test("where a file stands that is no database", async () => {

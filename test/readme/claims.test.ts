@@ -23,7 +23,7 @@ test("a setting that changes makes the section another one", () => {
 });
 
 test("names in capitals are settings, or one of the few that others made", () => {
-	const others = ["KEY=VALUE", "NAME_FILE", "MIGRATE_TO", "NODE_EXTRA_CA_CERTS", "POCKETLLM_RELEASES", "SHA256SUMS"];
+	const others = ["KEY=VALUE", "NAME_FILE", "MIGRATE_TO", "MIGRATE_TO_FILE", "NODE_EXTRA_CA_CERTS", "POCKETLLM_RELEASES", "SHA256SUMS"];
 	const known = new Set<string>([...Object.values(OPTIONS).flatMap(({ name }) => [name, `${name}_FILE`]), ...others]);
 	const named = quoted().filter((text) => /^[A-Z][A-Z0-9_]+(=|$)/.test(text));
 	expect(named.length).toBeGreaterThan(40);

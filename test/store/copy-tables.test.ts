@@ -3,13 +3,10 @@
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Glob } from "bun";
 import { MongoClient } from "mongodb";
 import { openCollections } from "../../src/store/mongo/access.ts";
 import { MONGO_COLLECTIONS, NOT_COPIED as NOT_COPIED_COLLECTIONS } from "../../src/store/mongo/copy/collections.ts";
-import { NOT_COPIED as NOT_COPIED_TABLES, SQLITE_COLLECTIONS, UNUSED } from "../../src/store/sqlite/copy/collections.ts";
+import { NOT_COPIED as NOT_COPIED_TABLES, SQLITE_COLLECTIONS } from "../../src/store/sqlite/copy/collections.ts";
 import { migrate } from "../../src/store/sqlite/migrations.ts";
 import { fillDatabase } from "../support/dataset.ts";
 import { temporaryPath } from "./temporary.ts";
@@ -22,15 +19,6 @@ test("every table of the SQLite schema is copied, or is named with a reason why 
 	db.close();
 	const known = [...Object.values(SQLITE_COLLECTIONS).flatMap(({ tables: held }) => held), ...Object.keys(NOT_COPIED_TABLES)];
 	expect(tables.map(({ name }) => name).sort()).toEqual([...known].sort());
-});
-
-test("a table that is left out because nothing writes to it has nobody who writes to it", () => {
-	const unused = Object.entries(NOT_COPIED_TABLES).filter(([, reason]) => reason === UNUSED);
-	const root = join(import.meta.dir, "../..");
-	const files = [...new Glob("src/store/sqlite/**/*.ts").scanSync({ cwd: root })].map((file) => readFileSync(join(root, file), "utf8"));
-	const written = unused.filter(([name]) => files.some((text) => text.includes(`INTO ${name} `))).map(([name]) => name);
-	expect(written).toEqual([]);
-	expect(files.some((text) => text.includes("INTO messages "))).toBe(true);
 });
 
 test("every collection of the MongoDB driver is copied, or is named with a reason why not", () => {

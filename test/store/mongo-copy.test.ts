@@ -150,7 +150,7 @@ describe("from SQLite to MongoDB and back", () => {
 		await sqlite.finishAnswer(anEnd(again.answer, { content: "Another." }));
 		const login = aLogin(anna.id);
 		await sqlite.createLogin(login, "first", anna.passwordHash);
-		const rotation = { now: NOON, graceMs: 10_000, idleMs: DAY };
+		const rotation = { now: NOON, graceMs: 10_000, idleMs: DAY, address: null };
 		await sqlite.rotateRefreshToken({ ...rotation, hash: "first", successorHash: "second" });
 		await sqlite.rotateRefreshToken({ ...rotation, hash: "second", successorHash: "third" });
 		await sqlite.close();

@@ -25,7 +25,7 @@ function datasetId(kind: number, index: number): Id {
 	return id;
 }
 
-const [PERSON, LOGIN, SESSION, MESSAGE, GENERATION, AUDIT] = [1, 2, 3, 4, 5, 6] as const;
+const [PERSON, LOGIN, SESSION, MESSAGE, GENERATION, AUDIT, KEY, INVITATION, GONE] = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
 export const personId = (index: number): Id => datasetId(PERSON, index);
 export const sessionId = (index: number): Id => datasetId(SESSION, index);
@@ -35,6 +35,9 @@ export function datasetSource(size: DatasetSize): CopySource {
 		users: () => users(size),
 		logins: () => logins(size),
 		resetTokens: () => resetTokens(size),
+		apiKeys: () => apiKeys(size),
+		invitations: () => invitations(size),
+		removals: () => removals(size),
 		sessions: () => sessions(size),
 		messages: () => messages(size),
 		audit: () => audit(size),
@@ -63,7 +66,7 @@ export async function fillDatabase(path: string, size: DatasetSize): Promise<{ r
 }
 
 /** Writes the whole of it, without reading it back. Gives rows and seconds. */
-export async function fill(target: CopyTarget, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
+async function fill(target: CopyTarget, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
 	const source = datasetSource(size);
 	const begun = performance.now();
 	const state: CopyState = { source: source.identity, begunAt: START, finished: null, positions: {} };
@@ -106,7 +109,7 @@ function* users({ people }: DatasetSize): Generator<CopyRecords["users"]> {
 
 function* logins({ people }: DatasetSize): Generator<CopyRecords["logins"]> {
 	for (let index = 0; index < people; index += 1) {
-		const hash = (turn: number): string => new Bun.CryptoHasher("sha256").update(`${index}.${turn}`).digest("hex");
+		const hash = (turn: number): string => hashOf(`${index}.${turn}`);
 		const turns = index % 4;
 		const createdAt = START + index * MINUTE;
 		yield {
@@ -117,6 +120,8 @@ function* logins({ people }: DatasetSize): Generator<CopyRecords["logins"]> {
 			lastUsedAt: createdAt + turns * MINUTE,
 			expiresAt: createdAt + 30 * 24 * 60 * MINUTE,
 			revokedAt: index % 9 === 4 ? createdAt + MINUTE : null,
+			address: index % 3 === 0 ? null : `192.0.2.${index % 250}`,
+			device: index % 3 === 0 ? null : "curl/8",
 			tokens: {
 				newest: hash(turns),
 				parent: turns > 0 ? hash(turns - 1) : null,
@@ -129,8 +134,45 @@ function* logins({ people }: DatasetSize): Generator<CopyRecords["logins"]> {
 
 function* resetTokens({ people }: DatasetSize): Generator<CopyRecords["resetTokens"]> {
 	for (let index = 0; index < people; index += 10) {
-		yield { userId: personId(index), hash: new Bun.CryptoHasher("sha256").update(`reset${index}`).digest("hex"), expiresAt: START + index };
+		yield { userId: personId(index), hash: hashOf(`reset ${index}`), expiresAt: START + index };
 	}
+}
+
+function* apiKeys({ people }: DatasetSize): Generator<CopyRecords["apiKeys"]> {
+	for (let index = 0; index < people; index += 4) {
+		yield {
+			id: datasetId(KEY, index),
+			userId: personId(index),
+			name: `key ${index}`,
+			prefix: `pk_${index}`,
+			hash: hashOf(`key ${index}`),
+			scopes: index % 8 === 0 ? ["chat", "read"] : ["read"],
+			createdAt: START + index,
+			expiresAt: index % 8 === 0 ? null : START + index * MINUTE,
+			lastUsedAt: index % 12 === 0 ? null : START + index * 2,
+		};
+	}
+}
+
+function* invitations({ people }: DatasetSize): Generator<CopyRecords["invitations"]> {
+	for (let index = 0; index < people; index += 5) {
+		yield {
+			id: datasetId(INVITATION, index),
+			note: index % 10 === 0 ? null : `for ${index}`,
+			createdBy: index % 15 === 0 ? null : personId(0),
+			createdAt: START + index,
+			expiresAt: START + index + MINUTE,
+			hash: hashOf(`invitation ${index}`),
+		};
+	}
+}
+
+function* removals({ people }: DatasetSize): Generator<CopyRecords["removals"]> {
+	for (let index = 0; index < people; index += 10) yield { userId: datasetId(GONE, index) };
+}
+
+function hashOf(text: string): string {
+	return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
 function* sessions(size: DatasetSize): Generator<CopyRecords["sessions"]> {

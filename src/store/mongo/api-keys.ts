@@ -11,14 +11,14 @@ import type { ApiKeyDocument } from "./documents.ts";
 export function createApiKeyOperations({ operate, step, apiKeys, users }: Access): KeyStore {
 	async function withPerson(found: ApiKeyDocument | null): Promise<{ readonly key: ApiKey; readonly user: User } | undefined> {
 		const user = found === null ? null : await step(() => users.findOne({ _id: found.user_id }));
-		return found === null || user === null ? undefined : { key: fromDocument(found), user: userFromDocument(user) };
+		return found === null || user === null ? undefined : { key: keyFromDocument(found), user: userFromDocument(user) };
 	}
 
 	return {
 		/** Stored, then taken back when the person is gone: the other way round one who is being deleted could keep a key. */
 		createKey: (key, hash) =>
 			operate(async () => {
-				const document = toDocument(key, hash);
+				const document = keyToDocument(key, hash);
 				const { _id, user_id } = document;
 				await insertOnce(step, {
 					insert: () => apiKeys.insertOne(document),
@@ -40,7 +40,7 @@ export function createApiKeyOperations({ operate, step, apiKeys, users }: Access
 						.sort({ _id: -1 })
 						.toArray(),
 				);
-				return found.map(fromDocument);
+				return found.map(keyFromDocument);
 			}),
 
 		findKey: (id) => operate(async () => withPerson(await step(() => apiKeys.findOne({ _id: toObjectId(id) })))),
@@ -76,7 +76,7 @@ export function createApiKeyOperations({ operate, step, apiKeys, users }: Access
 	};
 }
 
-function toDocument(key: ApiKey, hash: string): ApiKeyDocument {
+export function keyToDocument(key: ApiKey, hash: string): ApiKeyDocument {
 	return {
 		_id: toObjectId(key.id),
 		user_id: toObjectId(key.userId),
@@ -90,7 +90,7 @@ function toDocument(key: ApiKey, hash: string): ApiKeyDocument {
 	};
 }
 
-function fromDocument({ _id, user_id, name, prefix, scopes, created_at, expires_at, last_used_at }: ApiKeyDocument): ApiKey {
+export function keyFromDocument({ _id, user_id, name, prefix, scopes, created_at, expires_at, last_used_at }: ApiKeyDocument): ApiKey {
 	return {
 		id: toId(_id),
 		userId: toId(user_id),

@@ -5,9 +5,19 @@ import { ObjectId } from "mongodb";
 import type { Id } from "../../../domain/id.ts";
 import type { CopyCollection, CopyRecords, LeftBehind } from "../../../ports/copy.ts";
 import type { Access, Collections } from "../access.ts";
+import {
+	readApiKeys,
+	readAudit,
+	readInvitations,
+	readRemovals,
+	writeApiKeys,
+	writeAudit,
+	writeInvitations,
+	writeRemovals,
+} from "./access-records.ts";
 import { createMessageWriter, readMessages, readSessions, writeSessions } from "./conversations.ts";
 import { createLook, type Look, NO_LOOK } from "./look.ts";
-import { readAudit, readLogins, readResetTokens, readUsers, writeAudit, writeLogins, writeResetTokens, writeUsers } from "./people.ts";
+import { readLogins, readResetTokens, readUsers, writeLogins, writeResetTokens, writeUsers } from "./people.ts";
 
 type OnLeft = ((left: LeftBehind) => void) | undefined;
 
@@ -39,6 +49,21 @@ export const MONGO_COLLECTIONS: { readonly [C in CopyCollection]: Collection<Cop
 		read: (access, after, onLeft) => readResetTokens(access, after, lookAt(access, "resetTokens", onLeft)),
 		createWriter: (access) => (records) => writeResetTokens(access, records),
 	},
+	apiKeys: {
+		holds: [["apiKeys", "_id"]],
+		read: (access, after, onLeft) => readApiKeys(access, after, lookAt(access, "apiKeys", onLeft)),
+		createWriter: (access) => (records) => writeApiKeys(access, records),
+	},
+	invitations: {
+		holds: [["invitations", "_id"]],
+		read: (access, after, onLeft) => readInvitations(access, after, lookAt(access, "invitations", onLeft)),
+		createWriter: (access) => (records) => writeInvitations(access, records),
+	},
+	removals: {
+		holds: [["peopleRemovals", "_id"]],
+		read: (access, after) => readRemovals(access, after),
+		createWriter: (access) => (records) => writeRemovals(access, records),
+	},
 	sessions: {
 		holds: [["sessions", "_id"]],
 		read: (access, after, onLeft) => readSessions(access, after, lookAt(access, "sessions", onLeft)),
@@ -58,7 +83,7 @@ export const MONGO_COLLECTIONS: { readonly [C in CopyCollection]: Collection<Cop
 
 /** Collections that no record comes from, each for a reason. */
 export const NOT_COPIED: { readonly [N in keyof Collections]?: string } = {
-	removals: "notes of deletions that are under way: what they name is left out",
+	removals: "notes of sessions whose deletion is under way: their messages are left out",
 	state: "the version, and what a check writes; says nothing about anybody",
 };
 

@@ -4,7 +4,9 @@
 import { BSON, ObjectId } from "mongodb";
 import type { LeftBehind } from "../../../ports/copy.ts";
 import type {
+	ApiKeyDocument,
 	AuditDocument,
+	InvitationDocument,
 	LoginDocument,
 	MessageDocument,
 	RefreshTokenDocument,
@@ -43,6 +45,7 @@ const KNOWN: { readonly [N in keyof Documents]: Readonly<Record<keyof Documents[
 		first_admin: true,
 		admin_token: true,
 		ending_logins: true,
+		invitation_id: true,
 	},
 	logins: {
 		_id: true,
@@ -52,12 +55,26 @@ const KNOWN: { readonly [N in keyof Documents]: Readonly<Record<keyof Documents[
 		last_used_at: true,
 		expires_at: true,
 		revoked_at: true,
+		address: true,
+		device: true,
 		newest: true,
 		parent: true,
 		rotated_at: true,
 	},
 	refreshTokens: { _id: true, login_id: true },
 	resetTokens: { _id: true, hash: true, expires_at: true, spent: true },
+	apiKeys: {
+		_id: true,
+		user_id: true,
+		name: true,
+		prefix: true,
+		hash: true,
+		scopes: true,
+		created_at: true,
+		expires_at: true,
+		last_used_at: true,
+	},
+	invitations: { _id: true, hash: true, note: true, created_by: true, created_at: true, expires_at: true },
 	sessions: {
 		_id: true,
 		user_id: true,
@@ -109,6 +126,8 @@ type Documents = {
 	logins: LoginDocument;
 	refreshTokens: RefreshTokenDocument;
 	resetTokens: ResetTokenDocument;
+	apiKeys: ApiKeyDocument;
+	invitations: InvitationDocument;
 	sessions: SessionDocument;
 	messages: MessageDocument;
 	audit: AuditDocument;

@@ -88,11 +88,14 @@ function readRecords<C extends CopyCollection>(access: Access, collection: C, ke
 type Writers = { readonly [C in CopyCollection]: (records: readonly CopyRecords[C][]) => Promise<void> };
 
 function createWriters(access: Access): Writers {
-	const { users, logins, resetTokens, sessions, messages, audit } = MONGO_COLLECTIONS;
+	const { users, logins, resetTokens, apiKeys, invitations, removals, sessions, messages, audit } = MONGO_COLLECTIONS;
 	return {
 		users: users.createWriter(access),
 		logins: logins.createWriter(access),
 		resetTokens: resetTokens.createWriter(access),
+		apiKeys: apiKeys.createWriter(access),
+		invitations: invitations.createWriter(access),
+		removals: removals.createWriter(access),
 		sessions: sessions.createWriter(access),
 		messages: messages.createWriter(access),
 		audit: audit.createWriter(access),

@@ -6,7 +6,6 @@ import type { Id } from "../../../domain/id.ts";
 import { normalizeEmail } from "../../../domain/user.ts";
 import type { CopyRecords, RefreshChain } from "../../../ports/copy.ts";
 import type { Access } from "../access.ts";
-import { auditFromDocument, auditToDocument } from "../audit.ts";
 import { loginFromDocument, loginToDocument, toId, toObjectId, userFromDocument, userToDocument } from "../conversion.ts";
 import type { LoginDocument, RefreshTokenDocument, UserDocument } from "../documents.ts";
 import { asMarked } from "../ending-logins.ts";
@@ -117,15 +116,4 @@ export async function writeResetTokens({ resetTokens }: Access, records: readonl
 		resetTokens,
 		records.map(({ userId, hash, expiresAt }) => ({ _id: toObjectId(userId), hash, expires_at: new Date(expiresAt) })),
 	);
-}
-
-export async function* readAudit({ audit }: Access, from: Id | null, look: Look): AsyncGenerator<CopyRecords["audit"]> {
-	for await (const document of walk(audit, { filter: after("_id", from), sort: BY_ID })) {
-		look.accept(document);
-		yield auditFromDocument(document);
-	}
-}
-
-export async function writeAudit({ audit }: Access, records: readonly CopyRecords["audit"][]): Promise<void> {
-	await insertAll(audit, records.map(auditToDocument));
 }

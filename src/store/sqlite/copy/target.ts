@@ -15,7 +15,7 @@ import { guarded, opening, readRecords } from "./side.ts";
 
 /** `path`: where the store will be. Codes: `store_damaged`, `store_too_new`, `not_permitted`, `store_full`. */
 export function openSqliteTarget(path: string): CopyTarget {
-	const partial = path.replace(/\.db$/, "-copy.db");
+	const partial = path.replace(/\.db$/, "-incoming.db");
 	let db: Database | undefined = existsSync(partial) ? openPartial(partial) : undefined;
 
 	const opened = (): Database => {
@@ -31,9 +31,18 @@ export function openSqliteTarget(path: string): CopyTarget {
 		kind: "sqlite",
 		location: path,
 		read: (collection, after) => readRecords(opened(), partial, collection, after),
-		state: async () => (db === undefined ? stateOfFinished(path) : readState(db)),
-		occupied: async () => (holdsData(path) ? path : undefined),
-		begin: async (state) => guarded(partial, opened(), () => saveState(opened(), state)),
+		// A store that was once made by a copy remembers it.
+		state: async () => (db === undefined ? onExisting(path, readState) : readState(db)),
+		async occupied() {
+			// Whatever lies there under that name and knows of no copy is somebody else's.
+			if (db !== undefined && readState(db) === undefined && hasRows(db)) return partial;
+			return onExisting(path, (there) => holdsData(there, path)) === true ? path : undefined;
+		},
+		begin: async (state) =>
+			guarded(partial, opened(), () => {
+				opened().run("CREATE TABLE IF NOT EXISTS copy_state (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT");
+				saveState(opened(), state);
+			}),
 		clearAfter: async (collection, key) => guarded(partial, opened(), () => SQLITE_COLLECTIONS[collection].clearAfter(opened(), key ?? "")),
 		write: async (collection, records, state) => guarded(partial, opened(), () => writeBatch(opened(), collection, records, state)),
 		save: async (state) => guarded(partial, opened(), () => saveState(opened(), state)),
@@ -55,7 +64,6 @@ function openPartial(partial: string): Database {
 		const db = openConnection(partial, "write");
 		try {
 			migrateConnection(db, { path: partial });
-			db.run("CREATE TABLE IF NOT EXISTS copy_state (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT");
 			return db;
 		} catch (error) {
 			db.close();
@@ -65,6 +73,7 @@ function openPartial(partial: string): Database {
 }
 
 function readState(db: Database): CopyState | undefined {
+	if (db.query("SELECT 1 FROM sqlite_schema WHERE name = 'copy_state'").get() === null) return undefined;
 	const row = db.query<{ state: string }, []>("SELECT state FROM copy_state").get();
 	return row === null ? undefined : JSON.parse(row.state);
 }
@@ -77,26 +86,22 @@ function saveState(db: Database, state: CopyState): void {
 	});
 }
 
-/** A store that was once made by a copy remembers it. */
-function stateOfFinished(path: string): CopyState | undefined {
-	return onExisting(path, (db) => {
-		const table = db.query("SELECT 1 FROM sqlite_schema WHERE name = 'copy_state'").get();
-		return table === null ? undefined : readState(db);
-	});
+/** A database that a server or `init` has just made is as good as none. */
+function holdsData(db: Database, path: string): boolean {
+	const status = readStatus(db);
+	requireUsable(status, path);
+	return status.state !== "missing" && hasRows(db);
 }
 
-/** A database that a server or `init` has just made is as good as none. */
-function holdsData(path: string): boolean {
-	const found = onExisting(path, (db) => {
-		if (readStatus(db).state === "missing") return false;
-		requireUsable(readStatus(db), path);
-		return (
-			db
-				.query("SELECT 1 WHERE EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM messages)")
-				.get() !== null
-		);
-	});
-	return found ?? false;
+function hasRows(db: Database): boolean {
+	return (
+		db
+			.query(
+				`SELECT 1 WHERE EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM messages)
+				OR EXISTS (SELECT 1 FROM invitations)`,
+			)
+			.get() !== null
+	);
 }
 
 function onExisting<T>(path: string, look: (db: Database) => T): T | undefined {

@@ -1,6 +1,7 @@
 // Writes about personal keys. Only hashes of them come here.
 
 import type { Database } from "bun:sqlite";
+import type { ApiKey } from "../../../domain/api-key.ts";
 import { fail } from "../../../domain/errors.ts";
 import type { Id } from "../../../domain/id.ts";
 import { keyToRow, type SqlValues } from "../rows.ts";
@@ -15,6 +16,14 @@ export function createKey(db: Database, { key, hash }: WriteArgs<"createKey">): 
 		)
 		.get({ ...keyToRow(key), hash });
 	if (made === null) fail("user_not_found");
+}
+
+/** Whether or not the person is there. */
+export function insertKey(db: Database, key: ApiKey, hash: string): void {
+	db.query<never, [SqlValues]>(
+		`INSERT INTO api_keys (id, user_id, name, prefix, hash, scopes, created_at, expires_at, last_used_at)
+		VALUES ($id, $user_id, $name, $prefix, $hash, $scopes, $created_at, $expires_at, $last_used_at)`,
+	).run({ ...keyToRow(key), hash });
 }
 
 export function touchKey(db: Database, { id, now, notedBefore }: WriteArgs<"touchKey">): undefined {
