@@ -49,7 +49,7 @@ describe("a move", () => {
 			messages: 8000,
 			uri: database.uri,
 			kills: 4,
-			killWithinMs: [1600, 700],
+			killWithinMs: [1600, 1100],
 			seed: Date.now() % 1_000_000,
 		});
 		console.log(JSON.stringify(figures));

@@ -13,7 +13,7 @@ const TABLES: Readonly<Record<string, string>> = {
 	removals: "user_id",
 	sessions: "id",
 	messages: "session_id, seq",
-	answer_parts: "message_id, ends_at",
+	answer_progress: "number",
 	audit: "id",
 	totals: "name",
 	session_totals: "user_id",

@@ -3,7 +3,7 @@
 
 import type { Database } from "bun:sqlite";
 import type { CopyCollection, CopyRecords } from "../../../ports/copy.ts";
-import { withParts } from "../parts.ts";
+import { readParts } from "../parts.ts";
 import {
 	type AuditRow,
 	auditFromRow,
@@ -118,11 +118,11 @@ export const SQLITE_COLLECTIONS: { readonly [C in CopyCollection]: Collection<Co
 		clearAfter: (db, after) => run(db, "DELETE FROM sessions WHERE id > $after", after),
 	},
 	messages: {
-		tables: ["messages", "answer_parts"],
+		tables: ["messages", "answer_progress"],
 		read: (db, after) =>
 			mapped(
 				db.query<MessageRow, [SqlValues]>("SELECT * FROM messages WHERE session_id > $after ORDER BY session_id, seq").iterate({ after }),
-				(row) => messageFromRow(withParts(db, row)),
+				(row) => messageFromRow(row.status === "streaming" ? withText(db, row) : row),
 			),
 		insert: insertMessage,
 		clearAfter: (db, after) => run(db, "DELETE FROM messages WHERE session_id > $after", after),
@@ -142,6 +142,12 @@ export const NOT_COPIED: Readonly<Record<string, string>> = {
 	session_totals: "its triggers count what is inserted",
 	heartbeat: "what a check writes; says nothing about anybody",
 };
+
+/** What has come of an answer that a crash cut off goes to where it stands from its end on. */
+function withText(db: Database, row: MessageRow): MessageRow {
+	const text = readParts(db, row.id).get(row.id);
+	return text === undefined ? row : { ...row, content: text.content, reasoning: text.reasoning || null };
+}
 
 function* mapped<Row, R>(rows: Iterable<Row>, map: (row: Row) => R): Iterable<R> {
 	for (const row of rows) yield map(row);
