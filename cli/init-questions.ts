@@ -170,6 +170,7 @@ function askSignup(initial: Config["signupMode"]): Promise<string> {
 		flag: "--signup",
 		choices: [
 			{ value: "open", label: "Anybody who reaches the server" },
+			{ value: "invite", label: "Who has an invitation; an administrator makes those", hint: "pocketllm users invite" },
 			{ value: "closed", label: "Nobody; an administrator makes the accounts" },
 		],
 		initial,

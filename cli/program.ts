@@ -53,7 +53,7 @@ export function createProgram(run: Run): Command {
 			],
 		])
 			.option("--yes", "ask nothing: flags, else what is in force")
-			.option("--signup <mode>", "who may sign up: open or closed (SIGNUP_MODE)")
+			.option("--signup <mode>", "who may sign up: open, invite or closed (SIGNUP_MODE)")
 			.option("--host <host>", "the address to listen on (HOST)")
 			.option("--port <port>", "the port to listen on (PORT)")
 			.option("--upstream <url>", "a model server, such as ollama+http://localhost:11434; may be given several times (UPSTREAMS)", collect)

@@ -2,19 +2,26 @@
 
 import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
+import { invitationRoutes } from "./admin/invitation-routes.ts";
+import { peopleRoutes } from "./admin/people-routes.ts";
 import { adminRoutes } from "./admin/routes.ts";
 import { createAdminService } from "./admin/service.ts";
+import { composeAdministration } from "./administration.ts";
 import { createAudit } from "./audit/recorder.ts";
 import { keyRoutes } from "./auth/key-routes.ts";
 import { createKeyService, isPersonalKey } from "./auth/keys.ts";
+import { loginRoutes } from "./auth/login-routes.ts";
+import { ownAccountRoutes } from "./auth/own-account-routes.ts";
 import type { Passwords } from "./auth/passwords.ts";
-import { authRoutes, passwordRoutes } from "./auth/routes.ts";
+import { authRoutes } from "./auth/routes.ts";
+import { generatePassword } from "./auth/secrets.ts";
 import { type AuthPolicy, createAuthService } from "./auth/service.ts";
 import type { SetupGate } from "./auth/setup.ts";
 import type { TokenMint } from "./auth/tokens.ts";
 import { chatRoutes } from "./chat/routes.ts";
 import { createChatService } from "./chat/service.ts";
 import { versionRoutes } from "./chat/version-routes.ts";
+import type { Id } from "./domain/id.ts";
 import { createEngine } from "./generation/engine.ts";
 import type { EnginePolicy } from "./generation/job.ts";
 import { createOneShot } from "./generation/one-shot.ts";
@@ -36,6 +43,7 @@ import { createReference } from "./reference/routes.ts";
 import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
 import { createSessionService } from "./sessions/service.ts";
 import { setupPageRoutes } from "./setup-page/routes.ts";
+import { exportRoutes } from "./users/export-routes.ts";
 import { userRoutes } from "./users/routes.ts";
 import { createUserService } from "./users/service.ts";
 
@@ -81,11 +89,12 @@ export function createApp(deps: AppDependencies): App {
 	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf });
 	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
 	const keys = createKeyService({ store, audit, clock, log });
-	const authenticate = async (token: string): Promise<Principal> => {
-		if (!isPersonalKey(token)) return auth.authenticate(token);
+	const authenticate = async (token: string, address: string): Promise<Principal> => {
+		if (!isPersonalKey(token)) return auth.authenticate(token, address);
 		const { user, key } = await keys.authenticate(token);
 		return { user, loginId: key.id, loginExpiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY, keyScopes: key.scopes };
 	};
+	const isLoginGood = async (id: Id) => (await auth.isLoginGood(id)) || keys.isGood(id);
 	const engine = createEngine({
 		store,
 		router: models,
@@ -95,13 +104,21 @@ export function createApp(deps: AppDependencies): App {
 		policy: deps.engine,
 		replicas: deps.replicas,
 		isStoreShared: deps.isStoreShared,
-		isLoginGood: async (id) => (await auth.isLoginGood(id)) || keys.isGood(id),
+		isLoginGood,
 		isRetryable,
 	});
 	const oneShot = createOneShot({ router: models, queue, clock });
 	const chat = createChatService({ store, engine, oneShot, clock, log });
 	const sessions = createSessionService({ store, clock, stopGeneration: engine.stopSession });
 	const users = createUserService({ store, clock });
+	const { logins, people, invitations, exporter } = composeAdministration({
+		store,
+		clock,
+		audit,
+		passwords: deps.passwords,
+		policy: deps.auth,
+		stopGenerations: engine.stopPerson,
+	});
 	const admin = createAdminService({ store, audit, clock });
 	const health = createHealthService({
 		store,
@@ -127,12 +144,16 @@ export function createApp(deps: AppDependencies): App {
 			api
 				.use(authRoutes({ auth, limiter }))
 				.use(keyRoutes({ keys }))
-				.use(passwordRoutes({ auth, limiter }))
+				.use(loginRoutes({ logins, audit }))
+				.use(ownAccountRoutes({ auth, limiter, removePerson: people.remove }))
+				.use(exportRoutes({ exporter, audit, clock, log, findUser: users.findUser, isLoginGood }))
 				.use(userRoutes({ users, createUser: auth.createUser }))
 				.use(chatRoutes({ chat, limiter }))
 				.use(versionRoutes({ chat, limiter }))
 				.use(sessionRoutes({ sessions }))
 				.use(messageRoutes({ sessions }))
+				.use(peopleRoutes({ people, generatePassword }))
+				.use(invitationRoutes({ invitations }))
 				.use(modelRoutes({ models, busyOf: queue.busyOf }))
 				.use(adminRoutes({ admin, findGenerations: engine.findAll, stopGeneration: (id) => engine.stop(id, "owner") }))
 				.use(reference.routes),

@@ -240,7 +240,9 @@ async function announce({ config, options, log, store, sharing, clock, app, setu
 		print(`No administrator yet. Open ${url}/setup#${setup.open()} within 30 minutes, or run: pocketllm create-admin`);
 	}
 	if (config.signupMode === "open" && !isLoopback(config.host)) {
-		print(`Warning: anybody who reaches ${config.host}:${new URL(address).port} can make an account. SIGNUP_MODE=closed ends that.`);
+		print(
+			`Warning: anybody who reaches ${config.host}:${new URL(address).port} can make an account. SIGNUP_MODE=invite or closed ends that.`,
+		);
 	}
 }
 

@@ -3,10 +3,9 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { People } from "./admin/people.ts";
+import type { Administration } from "./administration.ts";
 import type { KeyService } from "./auth/keys.ts";
 import { createPasswords } from "./auth/passwords.ts";
-import { newSecret } from "./auth/secrets.ts";
 import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
@@ -24,6 +23,7 @@ import { requireData, storePlace } from "./storage.ts";
 import { keyFilePath, openStore } from "./store/index.ts";
 import type { SchemaReport } from "./store/schema.ts";
 
+export { generatePassword } from "./auth/secrets.ts";
 export type { MoveProgress } from "./move/progress.ts";
 export type { Looked, MoveOutcome, MoveRequest } from "./moving.ts";
 export type { RunningServer, ServeOptions } from "./serve.ts";
@@ -64,10 +64,29 @@ export async function createAdmin(
 }
 
 /** Opens the store for the acts of `pocketllm users`, also beside a running server. Codes: `store_…`, and those of the act. */
-export async function withPeople<T>(config: Config, act: (people: People) => Promise<T>): Promise<T> {
+export async function administer<T>(config: Config, act: (administration: Administration) => Promise<T>): Promise<T> {
 	requireData(storePlace(config));
-	const { createPeople } = await import("./admin/people.ts");
-	return withStore(config, (store) => act(createPeople({ store })));
+	const { composeAdministration } = await import("./administration.ts");
+	return withStore(config, async (store) =>
+		act(
+			composeAdministration({
+				store,
+				clock: createClock(),
+				audit: await auditOf(store),
+				passwords: createPasswords({ minLength: config.passwordMinLength }),
+				policy: { ...config, publicUrl: () => publicUrlOf(config) },
+				// A running server notices within five seconds that somebody is gone.
+				stopGenerations: () => Promise.resolve(),
+			}),
+		),
+	);
+}
+
+/** Where people reach the server; without PUBLIC_URL, where this machine does. */
+function publicUrlOf({ publicUrl, host, port }: Config): string {
+	const isAny = host === "0.0.0.0" || host === "::" || host === "[::]";
+	const name = isAny ? "127.0.0.1" : host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+	return publicUrl ?? `http://${name}:${port}`;
 }
 
 /** What is wrong with a new password, as a sentence; `undefined` when nothing is. */
@@ -76,17 +95,12 @@ export function checkPassword(config: Config, password: string): string | undefi
 	return problem === undefined ? undefined : `The password ${problem}.`;
 }
 
-/** A password that nobody guesses: 24 characters, 144 random bits. */
-export function generatePassword(): string {
-	return newSecret().slice(0, 24);
-}
-
 /** One person's keys, and who that is. Codes: those of `withPeople`, `user_not_found`. */
 export async function withKeysOf<T>(config: Config, who: string, act: (keys: KeyService, user: User) => Promise<T>): Promise<T> {
 	requireData(storePlace(config));
-	const [{ createKeyService }, { createPeople }] = await Promise.all([import("./auth/keys.ts"), import("./admin/people.ts")]);
+	const [{ createKeyService }, { findPerson }] = await Promise.all([import("./auth/keys.ts"), import("./admin/people.ts")]);
 	return withStore(config, async (store) => {
-		const user = await createPeople({ store }).find(who);
+		const user = await findPerson(store, who);
 		return act(createKeyService({ store, audit: await auditOf(store), clock: createClock(), log: await commandLog() }), user);
 	});
 }

@@ -5,7 +5,8 @@ import { type ApiKey, KEY_SCOPES } from "../domain/api-key.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { callerOf, principalOf } from "../http/exchange.ts";
 import { timestamp } from "../http/json.ts";
-import type { Actor, KeyService } from "./keys.ts";
+import type { Actor } from "../ports/audit.ts";
+import type { KeyService } from "./keys.ts";
 import * as schema from "./schema.ts";
 
 const DAY_MS = 86_400_000;

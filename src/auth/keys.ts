@@ -2,11 +2,10 @@
 // once; what is stored is its SHA-256.
 
 import { type ApiKey, KEY_MARK, KEYS_PER_USER, type KeyScope, prefixOf } from "../domain/api-key.ts";
-import type { Caller } from "../domain/caller.ts";
 import { PocketError } from "../domain/errors.ts";
 import { type Id, parseId } from "../domain/id.ts";
 import type { User } from "../domain/user.ts";
-import type { Audit } from "../ports/audit.ts";
+import type { Actor, Audit } from "../ports/audit.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { KeyStore } from "../ports/store.ts";
@@ -15,9 +14,6 @@ import { hashSecret, newSecret } from "./secrets.ts";
 export type KeyService = ReturnType<typeof createKeyService>;
 
 export type KeyServiceDependencies = { readonly store: KeyStore; readonly audit: Audit; readonly clock: Clock; readonly log: Log };
-
-/** Who acts, and from where; `byId` is `undefined` for a command. */
-export type Actor = { readonly byId?: Id | undefined; readonly caller: Caller };
 
 export type NewKey = {
 	readonly name: string;

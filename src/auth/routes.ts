@@ -1,10 +1,9 @@
 // The account routes: from bodies to the service and back. No rule stands here.
 
 import { Elysia } from "elysia";
-import { PocketError } from "../domain/errors.ts";
 import { normalizeEmail } from "../domain/user.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
-import { exchangeOf, findPrincipal, loginOf, principalOf } from "../http/exchange.ts";
+import { callerOf, exchangeOf, findPrincipal, loginOf, principalOf } from "../http/exchange.ts";
 import { userJson } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
 import type { Limiter } from "../ports/limiter.ts";
@@ -47,7 +46,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			"/signup",
 			async ({ body, request }) => {
 				await countByAddress(request, "signup");
-				return grantJson(await auth.signup(personOf(body)));
+				return grantJson(await auth.signup(personOf(body), { invite: body.invite ?? undefined, caller: callerOf(request) }));
 			},
 			{
 				body: schema.signupBody,
@@ -55,9 +54,11 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 					access: "anonymous",
 					tag: "Accounts",
 					summary: "Make an account",
+					description:
+						"Depending on SIGNUP_MODE for anybody, with an invitation (`invite`, the text behind the `#` of its link), or for nobody. An invitation makes one account.",
 					body: { ...CREDENTIALS, name: "Carol" },
 					answers: { 200: { description: "The account and its first tokens", schema: "Grant", example: EXAMPLE_GRANT } },
-					errors: ["signup_closed", "email_taken", "weak_password", "busy", ...BODY_ERRORS],
+					errors: ["signup_closed", "invitation_required", "invalid_invitation", "email_taken", "weak_password", "busy", ...BODY_ERRORS],
 				}),
 			},
 		)
@@ -66,7 +67,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			async ({ body, request }) => {
 				await countByAddress(request, "login");
 				await countByAccount(request, body.email);
-				return grantJson(await auth.login(body.email, body.password));
+				return grantJson(await auth.login(body.email, body.password, callerOf(request)));
 			},
 			{
 				body: schema.loginBody,
@@ -92,7 +93,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 		.post(
 			"/refresh",
 			async ({ body, request }) => {
-				if (body.refreshToken !== undefined) return grantJson(await auth.refresh(body.refreshToken));
+				if (body.refreshToken !== undefined) return grantJson(await auth.refresh(body.refreshToken, callerOf(request)));
 				return grantJson(await auth.renew(loginOf(request)));
 			},
 			{
@@ -135,7 +136,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			"/setup",
 			async ({ body, request }) => {
 				await countByAddress(request, "login");
-				return grantJson(await auth.claimSetup(body.token, personOf(body)));
+				return grantJson(await auth.claimSetup(body.token, personOf(body), callerOf(request)));
 			},
 			{
 				body: schema.setupBody,
@@ -161,7 +162,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 			async ({ body, request, set }) => {
 				await countByAddress(request, "login");
 				await countByAccount(request, body.email);
-				await auth.requestPasswordReset(body.email);
+				auth.requestPasswordReset(body.email);
 				set.status = 202;
 				return { detail: "If there is such an account, its administrator can pass on a reset link." };
 			},
@@ -203,31 +204,4 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 				}),
 			},
 		);
-}
-
-/** The part of `/users` that is about oneself and one's password; it needs the login as well as the account. */
-export function passwordRoutes({ auth, limiter }: { auth: AuthService; limiter: Limiter }) {
-	return new Elysia({ prefix: "/users" }).post(
-		"/change-password",
-		async ({ body, request, set }) => {
-			const principal = principalOf(request);
-			await countRequest(limiter, request, "login", `account:${hashSecret(principal.user.email)}`);
-			if (body.currentPassword === body.newPassword)
-				throw new PocketError("weak_password", { sentence: "The new password is the old one." });
-			await auth.changePassword(principal, body.currentPassword, body.newPassword);
-			set.status = 204;
-		},
-		{
-			body: schema.changePasswordBody,
-			detail: describe({
-				access: "user",
-				keys: [],
-				tag: "Accounts",
-				summary: "Change one's password",
-				body: { currentPassword: "old", newPassword: "correct horse battery" },
-				answers: { 204: { description: "Changed; every other login of this person has ended" } },
-				errors: ["wrong_password", "weak_password", "busy", ...BODY_ERRORS],
-			}),
-		},
-	);
 }

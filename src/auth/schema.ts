@@ -21,7 +21,16 @@ const avatarUrl = t.Optional(
 );
 const secret = t.String({ minLength: 1, maxLength: 512, expects: "a token" });
 
-export const signupBody = t.Object({ email, password, name, avatar_url: avatarUrl });
+export const signupBody = t.Object({
+	email,
+	password,
+	name,
+	avatar_url: avatarUrl,
+	invite: t.Optional(t.Union([t.Null(), secret], { expects: "the token of an invitation" })),
+});
+export const endLoginsQuery = t.Object({
+	except: t.Optional(t.Literal("current", { expects: "current, or not there", description: "`current` spares the login that asks." })),
+});
 export const loginBody = t.Object({ email: t.String({ minLength: 1, maxLength: 1024, expects: "an e-mail address" }), password });
 export const refreshBody = t.Object({ refreshToken: t.Optional(secret) });
 export const logoutBody = t.Object({ refreshToken: t.Optional(t.Unknown()) });
@@ -29,6 +38,7 @@ export const setupBody = t.Object({ token: secret, email, password, name });
 export const resetBody = t.Object({ email: t.String({ minLength: 1, maxLength: 1024, expects: "an e-mail address" }) });
 export const resetConfirmBody = t.Object({ token: secret, newPassword: password });
 export const changePasswordBody = t.Object({ currentPassword: password, newPassword: password });
+export const deleteOwnBody = t.Object({ password });
 export const keyBody = t.Object({
 	name: t.String({
 		minLength: 1,

@@ -5,6 +5,11 @@ export function newSecret(): string {
 	return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
 }
 
+/** A password that nobody guesses: 24 characters, 144 random bits. */
+export function generatePassword(): string {
+	return newSecret().slice(0, 24);
+}
+
 /** SHA-256 in hexadecimal: what is stored of a secret that is random enough not to need more. */
 export function hashSecret(secret: string): string {
 	return new Bun.CryptoHasher("sha256").update(secret).digest("hex");

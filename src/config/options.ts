@@ -76,14 +76,6 @@ const signingKeys: ValueType<readonly string[]> = {
 	},
 };
 
-const signupMode: ValueType<"open" | "closed"> = {
-	form: "`open`, `closed`",
-	parse: (mode) => {
-		if (mode.toLowerCase() === "invite") throw new SettingProblem("cannot be invite in this version; use open or closed");
-		return value.oneOf("open", "closed").parse(mode);
-	},
-};
-
 export const OPTIONS = {
 	host: option({
 		name: "HOST",
@@ -122,10 +114,10 @@ export const OPTIONS = {
 
 	signupMode: option({
 		name: "SIGNUP_MODE",
-		type: signupMode,
+		type: value.oneOf("open", "invite", "closed"),
 		standard: "open",
 		group: "People",
-		help: "Who may make an account: anybody, or nobody.",
+		help: "Who may make an account: anybody, whoever has an invitation, or nobody.",
 	}),
 	jwtSecret: optional({
 		name: "JWT_SECRET",
@@ -161,7 +153,7 @@ export const OPTIONS = {
 		type: value.durationFrom(1000),
 		standard: "7d",
 		group: "People",
-		help: "A login that is not refreshed for this long ends.",
+		help: "A login that is not used for this long ends.",
 	}),
 	refreshGrace: option({
 		name: "REFRESH_GRACE",

@@ -30,8 +30,7 @@ export const ERROR_SENTENCES = {
 	invalid_reset_token: "This reset link is not valid or has ended. Ask an administrator for a new one.",
 	user_not_found: "User not found",
 	own_admin_status: "Cannot change your own admin status",
-	own_account:
-		"An administrator cannot disable or delete the own account here. Ask another administrator, or delete it with your password.",
+	own_account: "An administrator does this to others only. Your own account you change, and delete, with your password.",
 	last_admin: "The last administrator cannot be demoted, disabled or deleted.",
 	login_not_found: "There is no such login, or it has ended already.",
 	key_not_found: "There is no such key.",

@@ -12,3 +12,6 @@ export type Invitation = {
 	/** Milliseconds since 1970, UTC. */
 	readonly expiresAt: number;
 };
+
+/** In characters. */
+export const NOTE_LENGTH = 200;

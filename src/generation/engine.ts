@@ -268,6 +268,12 @@ export function createEngine(deps: EngineDependencies) {
 		stopSession: async (sessionId: Id): Promise<void> => {
 			if (!(await stopSession(sessionId))) await elsewhere.stopSession(sessionId);
 		},
+		/** Stops all that runs or waits here for a person and waits until that is stored; another replica notices by itself that somebody is gone. */
+		stopPerson: async (userId: Id): Promise<void> => {
+			const theirs = [...jobs.values()].filter(({ request }) => request.user.id === userId);
+			for (const { generation } of theirs) stop(generation.facts.id, "signed_out");
+			await Promise.all(theirs.map(({ generation }) => generation.done));
+		},
 		/** No new turns; running ones get `graceMs` to end, then are cut off with `server_shutdown`. Resolves when all are stored. */
 		close: async (graceMs: number): Promise<void> => {
 			closing = true;

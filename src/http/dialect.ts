@@ -14,8 +14,8 @@ import { countRequest } from "./limits.ts";
 import { asPocketError, problemResponse } from "./problem.ts";
 
 export type DialectOptions = {
-	/** Who a bearer token belongs to. Codes: `invalid_token`, `account_disabled`. */
-	readonly authenticate: (token: string) => Promise<Principal>;
+	/** Who a bearer token belongs to that was sent from this address. Codes: `invalid_token`, `account_disabled`. */
+	readonly authenticate: (token: string, address: string) => Promise<Principal>;
 	readonly limiter: Limiter;
 	readonly log: Log;
 	/** Filled by the app once all routes stand. */
@@ -54,7 +54,7 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 			const token = bearerOf(request.headers.get("authorization"));
 			if (token !== undefined) {
 				try {
-					exchange.principal = await authenticate(token);
+					exchange.principal = await authenticate(token, exchange.address);
 				} catch (error) {
 					const problem = asPocketError(error);
 					if (problem.code !== "invalid_token" && problem.code !== "account_disabled") throw error;

@@ -1,6 +1,8 @@
 // How people, sessions and messages look on the wire. Kept names: both spellings of a member stand side by side, because the
 // existing client and the old answers mix them.
 
+import { nameOfDevice } from "../domain/device.ts";
+import type { Login } from "../domain/login.ts";
 import type { Message } from "../domain/message.ts";
 import { clip, PREVIEW_LENGTH, type Session } from "../domain/session.ts";
 import { displayName, type User } from "../domain/user.ts";
@@ -34,6 +36,19 @@ export function userJson(user: User) {
 /** A person as the administration shows them: snake_case beside the usual names. */
 export function adminUserJson(user: User) {
 	return { ...userJson(user), disabled: user.disabled, created_at: timestamp(user.createdAt), updated_at: timestamp(user.updatedAt) };
+}
+
+/** A login, without anything secret. */
+export function loginJson(login: Login) {
+	return {
+		id: login.id,
+		name: nameOfDevice(login.device),
+		device: login.device,
+		address: login.address,
+		createdAt: timestamp(login.createdAt),
+		lastUsedAt: timestamp(login.lastUsedAt),
+		expiresAt: timestamp(login.expiresAt),
+	};
 }
 
 export function sessionJson(session: Session) {

@@ -50,6 +50,24 @@ const apiKey: Members = {
 	lastUsedAt: about(orNull(moment), "To the minute; `null`: never used."),
 };
 
+const invitation: Members = {
+	id,
+	note: about(orNull(text), "Whom it is for."),
+	createdBy: about(orNull(id), "The administrator who made it; `null`: made in a shell."),
+	createdAt: moment,
+	expiresAt: moment,
+};
+
+const login: Members = {
+	id,
+	name: about(text, "A short name of the device, such as `Firefox on Linux`."),
+	device: about(orNull(text), "What the client calls itself."),
+	address: about(orNull(text), "From where it was last used."),
+	createdAt: moment,
+	lastUsedAt: about(moment, "Right to the minute."),
+	expiresAt: moment,
+};
+
 const session: Members = {
 	id,
 	userId: id,
@@ -124,6 +142,8 @@ export const SCHEMAS = {
 	NewApiKey: object({ ...apiKey, key: about(text, "The key itself. It is not stored, so it cannot be shown again.") }),
 	RevokedKeys: object({ revoked: count }),
 	Notice: object({ detail: text }),
+	Login: object({ ...login, current: about(flag, "Whether it is the one that asks.") }),
+	LoginPage: object({ sessions: list("Login"), ...page }),
 	Session: object(session),
 	SessionArray: list("Session"),
 	SessionPage: object({ data: list("Session"), total: count, page: count, limit: count, hasMore: flag }),
@@ -195,6 +215,33 @@ export const SCHEMAS = {
 	AdminUser: object({ ...user, disabled: flag, created_at: moment, updated_at: moment }),
 	AdminUserPage: object({ users: list("AdminUser"), ...page }),
 	AdminUserChange: object({ user: ref("AdminUser"), is_admin: flag }),
+	AdminLoginPage: object({ logins: list("AdminLogin"), ...page }),
+	AdminLogin: object(login),
+	ResetLink: object({ link: about(text, "Not stored, so it cannot be shown again."), expiresAt: moment }),
+	GeneratedPassword: object({ password: text }),
+	Invitation: object(invitation),
+	NewInvitation: object({ ...invitation, link: about(text, "Not stored, so it cannot be shown again.") }),
+	InvitationPage: object({ invitations: list("Invitation"), ...page }),
+	PersonalData: object({
+		format: { const: "pocketllm-export" },
+		version: { const: 1 },
+		exportedAt: moment,
+		account: ref("AdminUser"),
+		logins: list("AdminLogin"),
+		keys: list("ApiKey"),
+		audit: {
+			type: "array",
+			items: object({ at: moment, action: text, address: orNull(text), device: orNull(text), detail: orNull(text) }),
+		},
+		sessions: {
+			type: "array",
+			items: object({
+				...session,
+				messages: about(list("Message"), "Those of the conversation, oldest first."),
+				versions: about(list("Message"), "Those that were replaced."),
+			}),
+		},
+	}),
 	AdminSession: object({
 		...session,
 		user_id: id,

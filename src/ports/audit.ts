@@ -15,6 +15,9 @@ export type AuditEvent = {
 	readonly detail?: string | undefined;
 };
 
+/** Who acts, and from where; `byId` is `undefined` for a command. */
+export type Actor = { readonly byId?: Id | undefined; readonly caller: Caller };
+
 export type Audit = {
 	/** Notes it in the background: a store that closes waits for it. Never throws; what could not be noted is told in the log. */
 	record(event: AuditEvent): void;

@@ -96,9 +96,9 @@ describe("without a terminal", () => {
 
 	test("a wrong value of a flag is told in the words of the settings: status 3", async () => {
 		const { dataDir, env } = place();
-		const { status, stderr } = await run(["init", "--yes", "--port", "http", "--signup", "invite"], { env });
+		const { status, stderr } = await run(["init", "--yes", "--port", "http", "--signup", "friends"], { env });
 		expect(stderr).toContain("PORT (on the command line) must be a whole number");
-		expect(stderr).toContain("SIGNUP_MODE (on the command line) cannot be invite in this version");
+		expect(stderr).toContain("SIGNUP_MODE (on the command line) must be one of: open, invite, closed");
 		expect(existsSync(dataDir)).toBe(false);
 		expect(status).toBe(3);
 	});

@@ -116,7 +116,7 @@ describe("a setting that cannot be honoured refuses to start with status 3", () 
 		["a Redis with a name for a database", { REDIS_URL: `redis://:${KEY}@h/chat` }, /REDIS_URL .* a database number as its path/],
 		["a Redis with a password as it is typed", { REDIS_URL: `redis://:a/b#${KEY}@h/` }, /REDIS_URL .* percent-encoded/],
 		["a prefix with blanks", { REDIS_PREFIX: "my chat" }, /REDIS_PREFIX .* must be 1 to 64 letters, digits/],
-		["invitations", { SIGNUP_MODE: "invite" }, /SIGNUP_MODE .* cannot be invite in this version; use open or closed/],
+		["who may sign up", { SIGNUP_MODE: "friends" }, /SIGNUP_MODE .* must be one of: open, invite, closed/],
 		["a model server of an unknown kind", { UPSTREAMS: "grpc+http://h" }, /UPSTREAMS .* must list model servers/],
 		["a model server that is no web address", { MODEL_MANAGEMENT_URL: "file:///etc/passwd" }, /MODEL_MANAGEMENT_URL/],
 		...["FIRST_TOKEN_TIMEOUT", "STREAM_IDLE_TIMEOUT", "GENERATION_TIMEOUT", "HEARTBEAT_INTERVAL"].map(

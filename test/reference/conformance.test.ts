@@ -67,7 +67,8 @@ describe("every answer is one that the document describes", () => {
 		for (const path of ["/docs", "/docs/openapi.json", "/openapi.json", "/docs/scalar.js"]) await good(200, "GET", `/api/v1${path}`);
 		admin = await claim();
 		const asAdmin = { token: admin.token };
-		const { token, refreshToken } = await join("anna@example.com");
+		const account = await join("anna@example.com");
+		const { token, refreshToken } = account;
 		const anna = { token };
 
 		await good(200, "GET", "/api/v1/auth/me", "", anna);
@@ -127,10 +128,30 @@ describe("every answer is one that the document describes", () => {
 		await good(200, "POST", "/api/v1/admin/users/{id}/toggle-admin", made.textAt("id"), asAdmin);
 		for (const list of ["metrics", "users", "sessions", "messages"]) await good(200, "GET", `/api/v1/admin/${list}`, "", asAdmin);
 
+		const dave = made.textAt("id");
+		await good(200, "GET", "/api/v1/users/me/export", "", anna);
+		await good(200, "GET", "/api/v1/admin/users/{id}/export", account.id, asAdmin);
+		await good(200, "GET", "/api/v1/admin/users/{id}", dave, asAdmin);
+		await good(200, "PATCH", "/api/v1/admin/users/{id}", dave, { ...asAdmin, body: { is_admin: true, disabled: false } });
+		const link = await good(201, "POST", "/api/v1/admin/users/{id}/reset-link", dave, asAdmin);
+		await good(200, "GET", "/api/v1/admin/users/{id}/logins", account.id, asAdmin, "?limit=1");
+		await good(204, "DELETE", "/api/v1/admin/users/{id}/logins", dave, asAdmin);
+		const invitation = await good(201, "POST", "/api/v1/admin/invitations", "", { ...asAdmin, body: { note: "for Erin" } });
+		await good(200, "GET", "/api/v1/admin/invitations", "", asAdmin);
+		await good(204, "DELETE", "/api/v1/admin/invitations/{id}", invitation.textAt("id"), asAdmin);
+		const erin = await join("erin@example.com");
+		await good(200, "POST", "/api/v1/admin/users/{id}/reset-password", erin.id, asAdmin);
+		await good(204, "DELETE", "/api/v1/admin/users/{id}", erin.id, asAdmin);
+		const frank = await join("frank@example.com");
+		const places = await good(200, "GET", "/api/v1/auth/sessions", "", { token: frank.token }, "?skip=0&limit=10");
+		await good(204, "DELETE", "/api/v1/auth/sessions/{id}", places.textAt("sessions.1.id"), { token: frank.token });
+		await good(204, "DELETE", "/api/v1/auth/sessions", "", { token: frank.token }, "?except=current");
+		await good(204, "DELETE", "/api/v1/users/me", "", { token: frank.token, body: { password: "a-Tall-ladder-77" } });
+
 		await good(204, "DELETE", "/api/v1/chat/sessions/{id}/messages", sessionId, anna);
 		await good(204, "DELETE", "/api/v1/chat/sessions/{id}", sessionId, anna);
 		await good(204, "POST", "/api/v1/auth/logout", "", anna);
-		const reset = /\/reset#([\w-]+)/.exec(server.output())?.[1];
+		const reset = link.textAt("link").split("#")[1];
 		await good(204, "POST", "/api/v1/auth/password-reset/confirm", "", { body: { token: reset, newPassword: "a-Tall-ladder-77" } });
 	});
 
@@ -161,8 +182,9 @@ describe("every answer is one that the document describes", () => {
 	test("when the call is wrong in any of the usual ways", async () => {
 		const wrong: string[] = [];
 		for (const row of rowsOf(document)) {
-			// One of these calls signs out.
-			const { token } = row.path.endsWith("/logout") ? await server.login(admin.email) : admin;
+			// Two of these calls sign out.
+			const signsOut = row.path.endsWith("/logout") || (row.method === "DELETE" && row.path.endsWith("/auth/sessions"));
+			const { token } = signsOut ? await server.login(admin.email) : admin;
 			for (const [path, method, call] of badCalls(row, token)) wrong.push(...problemsOf(row, await server.root(method, path, call)));
 		}
 		expect(wrong).toEqual([]);

@@ -1,6 +1,6 @@
 // `pocketllm users list`: who has an account here.
 
-import { withPeople } from "../../../src/wiring.ts";
+import { administer } from "../../../src/wiring.ts";
 import { peopleTable, personJson } from "../../people.ts";
 import type { Shell } from "../../shell.ts";
 
@@ -9,7 +9,7 @@ const PAGE = 100;
 
 export async function list(shell: Shell): Promise<void> {
 	const { config } = await shell.settings();
-	const users = await withPeople(config, async (people) => {
+	const users = await administer(config, async ({ people }) => {
 		const found = [];
 		while (true) {
 			const { items } = await people.list({ skip: found.length, limit: PAGE });

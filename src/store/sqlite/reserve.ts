@@ -22,6 +22,7 @@ const NEW_CONTENT: ReadonlySet<WriteName> = new Set<WriteName>([
 	"beginTurn",
 	"appendMessage",
 	"appendAudit",
+	"touchLogin",
 ]);
 
 export type Reserve = {
