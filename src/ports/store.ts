@@ -234,7 +234,11 @@ export type MessageStore = {
 	walkMessages(walk: MessageWalk): Promise<readonly Message[]>;
 	/** Removes all messages, versions too. Codes: `session_not_found`, `generation_in_progress`. */
 	clearMessages(sessionId: Id, userId: Id, now: number): Promise<void>;
-	/** Turns every answer left `streaming` by a process that died into `interrupted`; tells how many. Only the owner of the store may call it, at its start. */
+	/**
+	 * Turns every answer left `streaming` by a process that died into `interrupted`, and ends whatever else such a process left half done;
+	 * tells how many answers. To be called at a start. Where one process owns the store, all before it are dead. Where several share it, what
+	 * living ones hold is left alone, and the store goes on looking by itself.
+	 */
 	repairInterrupted(now: number): Promise<number>;
 };
 

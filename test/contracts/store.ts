@@ -19,7 +19,7 @@ import { versionContract } from "./store/versions.ts";
 export type { StoreUnderTest } from "./store/samples.ts";
 
 /** What a part of the suite works with: the store of the running test. */
-export type Current = { readonly store: Store; another(): Promise<Store> };
+export type Current = { readonly store: Store } & Pick<StoreUnderTest, "another" | "bury">;
 
 /** Runs the whole suite; `make` is called before each test. */
 export function storeContract(name: string, make: () => Promise<StoreUnderTest>): void {
@@ -36,6 +36,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
 				return made.store;
 			},
 			another: () => made.another(),
+			bury: () => made.bury(),
 		};
 		userContract(current);
 		loginContract(current);

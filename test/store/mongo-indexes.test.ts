@@ -53,8 +53,10 @@ const TABLES: Readonly<Record<string, keyof typeof INDEXES>> = {
 /** Whole walks that are meant: at a start, or once an hour, through what is small. An entry that is needed no more fails. */
 const SMALL_WALKS: readonly RegExp[] = [
 	// One note for each session, or person, that was deleted since the last time.
-	/^find sessions_removals \{"at":/,
-	/^find users_removals \{"at":/,
+	/^find sessions_removals \{\}/,
+	/^find users_removals \{\}/,
+	// As many as there are processes.
+	/^find sessions_processes \{\}/,
 	// One for each person who was invited and has not come: at a start, and sorted by age where they are shown.
 	/^find users_invitations \{\}/,
 	/^find users_invitations \{"expires_at":\{[^}]*\}\} \{"_id":-1\}/,
@@ -204,6 +206,7 @@ async function callEverything(store: Store): Promise<void> {
 	await store.findMessage(turn.answer.id, anna.id);
 	await store.beginTurn({ ...aTurn(session), replacesFrom: turn.userMessage.id });
 	await store.findVersions(turn.userMessage);
+	await database.bury();
 	await store.repairInterrupted(NOON);
 	await store.appendMessage(aMessage(session));
 	await store.findMessages(session.id, { newest: 5 });

@@ -1,5 +1,5 @@
 // A way to the MongoDB server that can break at a chosen moment: before a command arrives there, or after it was done and before the reply
-// comes back. It knows nothing of the protocol; the driver says when it is about to send.
+// comes back; or hold up what is sent. It knows nothing of the protocol; the driver says when it is about to send.
 
 import { createConnection, createServer, type Socket } from "node:net";
 
@@ -9,6 +9,9 @@ export type BreakableWay = {
 	cut(): void;
 	/** The next thing that is sent arrives; its reply does not, and its connection breaks. */
 	loseNextReply(onLost: () => void): void;
+	/** What is sent from now on waits on the way, and arrives when it goes on. */
+	hold(): void;
+	goOn(): void;
 	stop(): Promise<void>;
 };
 
@@ -17,6 +20,7 @@ export async function startProxy(serverPort: number): Promise<BreakableWay> {
 	const doomed = new Set<Socket>();
 	let onLost: (() => void) | undefined;
 	let isCut = false;
+	let held: (() => void)[] | undefined;
 
 	const server = createServer((client) => {
 		if (isCut) {
@@ -37,7 +41,8 @@ export async function startProxy(serverPort: number): Promise<BreakableWay> {
 		}
 		client.on("data", (chunk) => {
 			if (onLost !== undefined && doomed.size === 0) doomed.add(client);
-			upstream.write(chunk);
+			if (held === undefined) upstream.write(chunk);
+			else held.push(() => upstream.write(chunk));
 		});
 		upstream.on("data", (chunk) => {
 			if (!doomed.delete(client)) {
@@ -64,6 +69,14 @@ export async function startProxy(serverPort: number): Promise<BreakableWay> {
 		cut,
 		loseNextReply(tell) {
 			onLost = tell;
+		},
+		hold() {
+			held ??= [];
+		},
+		goOn() {
+			const waiting = held ?? [];
+			held = undefined;
+			for (const send of waiting) send();
 		},
 		stop() {
 			cut();

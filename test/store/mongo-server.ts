@@ -23,7 +23,7 @@ export async function startForTests(): Promise<MongoForTests> {
 	};
 }
 
-export type OpenOptions = Pick<MongoStoreOptions, "watch"> & {
+export type OpenOptions = Pick<MongoStoreOptions, "watch" | "tends" | "onGivenUp" | "pace"> & {
 	/** Another port of 127.0.0.1 in the place of the server's, such as a proxy's. */
 	readonly through?: number;
 };
@@ -34,6 +34,8 @@ export type FreshDatabase = {
 	/** Where it is, with everything that a client needs. */
 	readonly uri: string;
 	open(options?: OpenOptions): Promise<Store>;
+	/** Strikes out the name of every process that has one, as others do whose number stands still. */
+	bury(): Promise<void>;
 	drop(): Promise<void>;
 };
 
@@ -47,11 +49,11 @@ export function freshDatabase({ url, client }: Pick<MongoForTests, "url" | "clie
 	return {
 		db,
 		uri: addressOf(url, name),
-		open: ({ through, watch } = {}) =>
-			createMongoStore(
-				{ uri: addressOf(url, name, through), database: "unused", collections: COLLECTIONS },
-				watch === undefined ? {} : { watch },
-			),
+		open: ({ through, ...options } = {}) =>
+			createMongoStore({ uri: addressOf(url, name, through), database: "unused", collections: COLLECTIONS }, options),
+		bury: async () => {
+			await db.collection("sessions_processes").updateMany({}, { $set: { ended: true } });
+		},
 		drop: async () => {
 			await db.dropDatabase();
 		},

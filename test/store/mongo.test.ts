@@ -20,6 +20,7 @@ async function make(): Promise<StoreUnderTest> {
 	return {
 		store,
 		another: () => database.open(),
+		bury: database.bury,
 		async end() {
 			await store.close();
 			await database.drop();

@@ -9,6 +9,7 @@ import type {
 	InvitationDocument,
 	LoginDocument,
 	MessageDocument,
+	ProcessDocument,
 	RefreshTokenDocument,
 	RemovalDocument,
 	ResetTokenDocument,
@@ -32,6 +33,7 @@ export type Collections = {
 	readonly invitations: Collection<InvitationDocument>;
 	readonly removals: Collection<RemovalDocument>;
 	readonly peopleRemovals: Collection<RemovalDocument>;
+	readonly processes: Collection<ProcessDocument>;
 	readonly state: Collection<StateDocument>;
 };
 
@@ -49,6 +51,7 @@ export function openCollections(db: Db, names: CollectionNames): Collections {
 		invitations: db.collection(`${names.users}_invitations`),
 		removals: db.collection(`${names.sessions}_removals`),
 		peopleRemovals: db.collection(`${names.users}_removals`),
+		processes: db.collection(`${names.sessions}_processes`),
 		state: db.collection(`${names.users}_state`),
 	};
 }

@@ -73,7 +73,7 @@ export function userToDocument(user: User): UserDocument {
 	};
 }
 
-/** A missing `message_count` is shown as 0 until this program first writes into the session, and then counted (lease.ts: adoption). */
+/** A missing `message_count` is shown as 0 until this program first writes into the session, and then counted (session-state.ts: adoption). */
 export function sessionFromDocument(found: SessionDocument): Session {
 	const createdAt = madeAt(found);
 	const preview = textOr(found.last_message, null);

@@ -31,11 +31,15 @@ export type UserDocument = {
 /** Every login of this person but one has ended at that time, whatever the login itself says (ending-logins.ts). */
 export type EndingLogins = { id: ObjectId; at: Date; except: ObjectId | null };
 
-/** What is being done to a session's messages; whoever writes it there is alone with them until it is gone (lease.ts). */
+/** What is being done to a session's messages; whoever writes it there is alone with them until it is gone (session-state.ts). */
 export type Lease = {
-	/** The running answer; of a clearing, a name of its own. */
+	/** The running answer; of a clearing or a count, a name of its own. */
 	id: ObjectId;
-	kind: "answer" | "clear";
+	kind: "answer" | "clear" | "count";
+	/** The process that holds it (presence.ts). */
+	owner: ObjectId;
+	/** Its process was given up while it was storing the messages: who finds this after it has stored them takes them back. */
+	broken?: true;
 	/** The prompt that this turn brings; `null` when it stood there before. */
 	prompt_id: ObjectId | null;
 	client_message_id: string | null;
@@ -58,14 +62,16 @@ export type SessionDocument = {
 	metadata_json?: string | null;
 	model?: string | null;
 	system_prompt?: string | null;
-	/** The `created_at` of its newest message, never going back. Missing: this program has written no message here yet (lease.ts: adoption). */
+	/** The `created_at` of its newest message, never going back. Missing: this program has written no message here yet (session-state.ts: adoption). */
 	order_at?: Date;
 	/** Grows with every message and every other change of what the session holds. */
 	seq?: number;
 	turn?: Lease | null;
-	/** Messages that are being added: counted already, perhaps not stored yet. */
-	appending?: ObjectId[];
+	/** Messages that are being added, and the process that does so: counted already, perhaps not stored yet. */
+	appending?: Adding[];
 };
+
+export type Adding = { id: ObjectId; owner: ObjectId };
 
 export type MessageDocument = {
 	_id: ObjectId;
@@ -100,6 +106,8 @@ export type MessageDocument = {
 	timings?: object | null;
 	/** When an answer ended. */
 	ended_at?: Date;
+	/** While it is `streaming`: the process that holds it (presence.ts). */
+	owner?: ObjectId | null;
 };
 
 export type LoginDocument = {
@@ -126,8 +134,8 @@ export type ResetTokenDocument = {
 	_id: ObjectId;
 	hash: string;
 	expires_at: Date;
-	/** Somebody is using it: who, for which new password, and when. */
-	spent?: { by: ObjectId; password_hash: string; at: Date } | null;
+	/** Somebody is using it: who, in which process, for which new password, and when. */
+	spent?: { by: ObjectId; owner: ObjectId; password_hash: string; at: Date } | null;
 };
 
 /** A personal key; only its hash is here. */
@@ -166,7 +174,10 @@ export type InvitationDocument = {
 };
 
 /** A session or a person that is being deleted or was a while ago; what belongs to it is looked for once more later. */
-export type RemovalDocument = { _id: ObjectId; at: Date };
+export type RemovalDocument = { _id: ObjectId; at: Date; owner: ObjectId };
+
+/** A process that leaves marks (presence.ts). `beats` grows as long as it lives; `ended`: it has stopped, or others have given it up. */
+export type ProcessDocument = { _id: ObjectId; beats: number; ended?: true | null };
 
 /** `schema`: the version of what lies here; `heartbeat`: what `check` writes; `copy`: what was copied here, or is being (copy/state.ts). */
 export type StateDocument = { _id: string; version?: number; beats?: number; copy?: string };

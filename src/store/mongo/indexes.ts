@@ -14,7 +14,9 @@ type Index = {
 };
 
 /** The first ones of each kept collection are the replaced gateway's; with the same key and form under another name they are fine. */
-export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "removals" | "peopleRemovals">, readonly Index[]>> = {
+export const INDEXES: Readonly<
+	Record<Exclude<keyof Collections, "state" | "removals" | "peopleRemovals" | "processes">, readonly Index[]>
+> = {
 	users: [
 		{ key: { email: 1 }, unique: true },
 		{ key: { is_admin: 1 } },
@@ -35,7 +37,7 @@ export const INDEXES: Readonly<Record<Exclude<keyof Collections, "state" | "remo
 		{ key: { updated_at: 1, user_id: 1 } },
 		// What a crash left (repair.ts).
 		{ key: { "turn.id": 1 }, sparse: true },
-		{ key: { appending: 1 }, sparse: true },
+		{ key: { "appending.id": 1 }, sparse: true },
 	],
 	messages: [
 		{ key: { session_id: 1, created_at: 1 } },

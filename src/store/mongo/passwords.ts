@@ -9,29 +9,31 @@ import { toId, toObjectId } from "./conversion.ts";
 import type { ResetTokenDocument } from "./documents.ts";
 import { endingLogins, type LoginsEnder } from "./ending-logins.ts";
 import { duplicateIndex } from "./errors.ts";
+import type { Presence } from "./presence.ts";
 
 type PasswordOperations = Pick<LoginStore, "createResetToken" | "resetPassword" | "replacePasswordHash" | "changePassword" | "setPassword">;
 
 export type Passwords = PasswordOperations & {
-	/** Ends resets that a crash left half done. */
-	repairResets(): Promise<void>;
+	/** Ends resets that a process that died left half done. */
+	repairResets(isAbandoned: (mark: { readonly owner?: ObjectId | null }) => boolean): Promise<void>;
 };
 
-type PasswordDeps = { readonly access: Access; readonly ender: LoginsEnder };
+type PasswordDeps = { readonly access: Access; readonly presence: Presence; readonly ender: LoginsEnder };
 
-export function createPasswordOperations({ access, ender }: PasswordDeps): Passwords {
+export function createPasswordOperations({ access, presence, ender }: PasswordDeps): Passwords {
 	const { operate, step, resetTokens, users } = access;
 
 	const remove = (_id: ObjectId, hash: string): Promise<unknown> => step(() => resetTokens.deleteOne({ _id, hash }));
 
 	/** Marks it as spent, by one caller; `null` when it is not to be spent. */
-	function spend(hash: string, passwordHash: string, now: number): Promise<ResetTokenDocument | null> {
+	async function spend(hash: string, passwordHash: string, now: number): Promise<ResetTokenDocument | null> {
+		const owner = await presence.owner();
 		const by = new ObjectId();
 		const at = new Date(now);
 		return step(async (isRetry) => {
 			const spent = await resetTokens.findOneAndUpdate(
 				{ hash, expires_at: { $gt: at }, spent: null },
-				{ $set: { spent: { by, password_hash: passwordHash, at } } },
+				{ $set: { spent: { by, owner, password_hash: passwordHash, at } } },
 			);
 			return spent ?? (isRetry ? resetTokens.findOne({ hash, "spent.by": by }) : null);
 		});
@@ -112,11 +114,11 @@ export function createPasswordOperations({ access, ender }: PasswordDeps): Passw
 
 		resetPassword: (hash, passwordHash, now) => operate(() => reset(hash, passwordHash, now)),
 
-		async repairResets() {
+		async repairResets(isAbandoned) {
 			// One for each person who was given a link and has not used it: few.
 			const left = await step(() => resetTokens.find({ spent: { $ne: null } }).toArray());
 			for (const { _id, hash, spent } of left) {
-				if (!spent) continue;
+				if (!spent || !isAbandoned(spent)) continue;
 				const user = await step(() => users.findOne({ _id }, { projection: { password_hash: 1 } }));
 				if (user?.password_hash === spent.password_hash) await remove(_id, hash);
 				else await step(() => resetTokens.updateOne({ _id, hash, "spent.by": spent.by }, { $unset: { spent: "" } }));

@@ -11,15 +11,19 @@ import type { UserStore } from "../../ports/store.ts";
 import { type Access, LONG_STEP_MS } from "./access.ts";
 import type { Administrators } from "./administrators.ts";
 import { toObjectId } from "./conversion.ts";
+import type { RemovalDocument } from "./documents.ts";
+import type { Presence } from "./presence.ts";
 
 export type Removing = Pick<UserStore, "deleteUser"> & {
-	/** Goes on with the people who were deleted so many milliseconds ago or earlier. May be repeated. */
-	sweep(ageMs: number): Promise<void>;
+	/** Goes on with the people whose notes are chosen. May be repeated. */
+	sweep(isChosen: (note: RemovalDocument) => boolean): Promise<void>;
 };
 
 const LOGINS_AT_ONCE = 500;
 
-export function createRemoving({ access, takeFrom }: { readonly access: Access; readonly takeFrom: Administrators["takeFrom"] }): Removing {
+type RemovingDeps = { readonly access: Access; readonly presence: Presence } & Pick<Administrators, "takeFrom">;
+
+export function createRemoving({ access, presence, takeFrom }: RemovingDeps): Removing {
 	const { operate, step, users, sessions, messages, logins, refreshTokens, resetTokens, apiKeys, invitations, peopleRemovals } = access;
 
 	const isThere = async (_id: ObjectId): Promise<boolean> =>
@@ -52,7 +56,8 @@ export function createRemoving({ access, takeFrom }: { readonly access: Access; 
 	}
 
 	async function remove(_id: ObjectId): Promise<void> {
-		await step(() => peopleRemovals.updateOne({ _id }, { $set: { at: new Date() } }, { upsert: true }));
+		const owner = await presence.owner();
+		await step(() => peopleRemovals.updateOne({ _id }, { $set: { at: new Date(), owner } }, { upsert: true }));
 		await takeFrom(_id, async (filter, { invitation_id: invitationId }) => {
 			// Left by a crash; without its guest it would be good again.
 			if (invitationId !== undefined) await step(() => invitations.deleteOne({ _id: invitationId }));
@@ -65,10 +70,10 @@ export function createRemoving({ access, takeFrom }: { readonly access: Access; 
 
 	return {
 		deleteUser: (id) => operate(() => remove(toObjectId(id))),
-		async sweep(ageMs) {
+		async sweep(isChosen) {
 			// As many as were deleted since the last sweep.
-			const notes = await step(() => peopleRemovals.find({ at: { $lte: new Date(Date.now() - ageMs) } }).toArray());
-			for (const { _id } of notes) {
+			const notes = await step(() => peopleRemovals.find().toArray());
+			for (const { _id } of notes.filter(isChosen)) {
 				if (!(await isThere(_id))) await removeRemains(_id);
 				await step(() => peopleRemovals.deleteOne({ _id }));
 			}

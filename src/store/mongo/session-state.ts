@@ -1,19 +1,19 @@
 // What a session's document says of its messages: how many, the newest one's preview, the order so far, and who is at work on them (`turn`,
 // `appending`). Every write to messages begins by changing it here in one step, and is repaired by what stands here.
 
-import type { Filter, ObjectId, UpdateFilter } from "mongodb";
+import { type Filter, ObjectId, type UpdateFilter } from "mongodb";
 import { fail, PocketError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/message.ts";
 import { previewOf } from "../../domain/session.ts";
 import { type Access, LONG_STEP_MS } from "./access.ts";
 import { messageFromDocument, messageToDocument } from "./conversion.ts";
-import type { Lease, MessageDocument, SessionDocument } from "./documents.ts";
+import type { Adding, Lease, MessageDocument, SessionDocument } from "./documents.ts";
 import { NEWEST_FIRST } from "./order.ts";
 
 /** Who comes in: for a turn, alone; to add a message, beside others. */
 export type Claim = {
 	readonly sessionId: ObjectId;
-	readonly as: { readonly lease: Lease } | { readonly appending: ObjectId };
+	readonly as: { readonly lease: Lease } | { readonly adding: Adding };
 	/** The messages that will be stored, in their order. */
 	readonly messages: readonly Message[];
 	/** What the session shows of them. */
@@ -54,7 +54,7 @@ export function createSessionState({ step, sessions, messages }: Access) {
 		if (found.order_at === undefined) return adopt(found._id);
 		const { turn } = found;
 		if (!turn) return;
-		if (turn.kind === "clear") return Bun.sleep(PAUSE_MS);
+		if (turn.kind !== "answer") return Bun.sleep(PAUSE_MS);
 		if (!("lease" in claim.as)) return;
 		const { client_message_id: clientId } = claim.as.lease;
 		if (clientId !== null && clientId === turn.client_message_id) return fail("message_id_conflict");
@@ -71,8 +71,45 @@ export function createSessionState({ step, sessions, messages }: Access) {
 		await step(() => sessions.updateOne({ _id: sessionId, "turn.id": answer._id }, { $set: { ...at, ...preview }, $unset: { turn: "" } }));
 	}
 
+	/** Puts the count right, for whoever is alone with the session's messages; messages that are being added count as added. */
+	async function recount(sessionId: ObjectId, leaseId: ObjectId): Promise<void> {
+		const own = { _id: sessionId, "turn.id": leaseId };
+		for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+			const found = await step(() => sessions.findOne(own, { projection: { seq: 1, appending: 1 } }));
+			if (found === null) return;
+			const beingAdded = (found.appending ?? []).map(({ id }) => id);
+			const message_count = await countInForce(sessionId, beingAdded);
+			const set = await step(() => sessions.updateOne({ ...own, seq: found.seq ?? 0 }, { $set: { message_count }, $inc: { seq: 1 } }));
+			if (set.matchedCount === 1) return;
+		}
+		throw new PocketError("store_unavailable", { cause: "a session was being written to all the time" });
+	}
+
+	const release = (sessionId: ObjectId, leaseId: ObjectId): Promise<unknown> =>
+		step(() => sessions.updateOne({ _id: sessionId, "turn.id": leaseId }, { $unset: { turn: "" } }));
+
 	return {
 		recordEnd,
+		recount,
+		release,
+
+		/** As `recount`, for somebody who has no lease there and takes one for it; harmless when the session is gone. */
+		async recountAlone(_id: ObjectId, owner: ObjectId): Promise<void> {
+			const lease: Lease = { id: new ObjectId(), kind: "count", owner, prompt_id: null, client_message_id: null, at: new Date() };
+			for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+				const free = { _id, turn: null, "appending.0": { $exists: false } };
+				await step(() => sessions.updateOne(free, { $set: { turn: lease } }));
+				const found = await step(() => sessions.findOne({ _id }, { projection: { turn: 1 } }));
+				if (found === null) return;
+				if (found.turn?.id.equals(lease.id)) {
+					await recount(_id, lease.id);
+					await release(_id, lease.id);
+					return;
+				}
+				await Bun.sleep(PAUSE_MS);
+			}
+			throw new PocketError("store_unavailable", { cause: "a session's messages were at work all the time" });
+		},
 
 		/**
 		 * Takes part in a session's messages and gives the documents to store, each with its place in the order. Codes: `session_not_found`,
@@ -94,19 +131,6 @@ export function createSessionState({ step, sessions, messages }: Access) {
 			throw new PocketError("store_unavailable", { cause: "a session's messages were being cleared all the time" });
 		},
 
-		/** Puts the count right, for whoever is alone with the session's messages; messages that are being added count as added. */
-		async recount(sessionId: ObjectId, leaseId: ObjectId): Promise<void> {
-			const own = { _id: sessionId, "turn.id": leaseId };
-			for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-				const found = await step(() => sessions.findOne(own, { projection: { seq: 1, appending: 1 } }));
-				if (found === null) return;
-				const message_count = await countInForce(sessionId, found.appending ?? []);
-				const set = await step(() => sessions.updateOne({ ...own, seq: found.seq ?? 0 }, { $set: { message_count }, $inc: { seq: 1 } }));
-				if (set.matchedCount === 1) return;
-			}
-			throw new PocketError("store_unavailable", { cause: "a session was being written to all the time" });
-		},
-
 		/** Shows the newest message again after one was taken back. */
 		async refreshPreview(sessionId: ObjectId): Promise<void> {
 			const newest = await step(() => messages.find({ session_id: sessionId, in_force: null }).sort(NEWEST_FIRST).limit(2).toArray());
@@ -117,16 +141,12 @@ export function createSessionState({ step, sessions, messages }: Access) {
 			};
 			await step(() => sessions.updateOne({ _id: sessionId }, { $set: set }));
 		},
-
-		async release(sessionId: ObjectId, leaseId: ObjectId): Promise<void> {
-			await step(() => sessions.updateOne({ _id: sessionId, "turn.id": leaseId }, { $unset: { turn: "" } }));
-		},
 	};
 }
 
 function isClaimed(found: SessionDocument, as: Claim["as"]): boolean {
 	if ("lease" in as) return found.turn?.id.equals(as.lease.id) === true;
-	return found.appending?.some((id) => id.equals(as.appending)) === true;
+	return found.appending?.some(({ id }) => id.equals(as.adding.id)) === true;
 }
 
 function commandOf({ sessionId, as, messages, preview }: Claim): {
@@ -144,8 +164,8 @@ function commandOf({ sessionId, as, messages, preview }: Claim): {
 	const known = { _id: sessionId, order_at: { $exists: true } };
 	if ("lease" in as) return { filter: { ...known, turn: null }, update: { ...grown, $set: { ...shown, turn: as.lease } } };
 	return {
-		filter: { ...known, "turn.kind": { $ne: "clear" }, appending: { $ne: as.appending } },
-		update: { ...grown, $set: shown, $push: { appending: as.appending } },
+		filter: { ...known, "turn.kind": { $nin: ["clear", "count"] }, "appending.id": { $ne: as.adding.id } },
+		update: { ...grown, $set: shown, $push: { appending: as.adding } },
 	};
 }
 

@@ -3,7 +3,7 @@
 // crash leaves is told by the claim that still stands (repair.ts).
 
 import type { ObjectId, UpdateFilter } from "mongodb";
-import { fail } from "../../domain/errors.ts";
+import { fail, PocketError } from "../../domain/errors.ts";
 import type { Id } from "../../domain/id.ts";
 import type { Message } from "../../domain/message.ts";
 import type { AnswerEnd, MessageStore, TurnStart } from "../../ports/store.ts";
@@ -13,6 +13,7 @@ import type { Lease, MessageDocument } from "./documents.ts";
 import type { Doubts } from "./doubts.ts";
 import { duplicateIndex, isInDoubt } from "./errors.ts";
 import { fromOn } from "./order.ts";
+import type { Presence } from "./presence.ts";
 import type { Claim, SessionState } from "./session-state.ts";
 
 type TurnOperations = Pick<MessageStore, "beginTurn" | "appendMessage" | "finishAnswer">;
@@ -24,9 +25,9 @@ export type Turns = TurnOperations & {
 	settleAppend(sessionId: ObjectId, messageId: ObjectId): Promise<void>;
 };
 
-type TurnDeps = { readonly access: Access; readonly state: SessionState; readonly doubts: Doubts };
+type TurnDeps = { readonly access: Access; readonly presence: Presence; readonly state: SessionState; readonly doubts: Doubts };
 
-export function createTurns({ access, state, doubts }: TurnDeps): Turns {
+export function createTurns({ access, presence, state, doubts }: TurnDeps): Turns {
 	const { operate, step, sessions, messages } = access;
 
 	async function requireNewClientId(sessionId: Id, clientMessageId: string | null): Promise<void> {
@@ -69,8 +70,21 @@ export function createTurns({ access, state, doubts }: TurnDeps): Turns {
 	/** Whoever deletes a session removes it first and its messages then: what was inserted after that would stay for ever. */
 	async function requireStillThere(sessionId: ObjectId, documents: readonly MessageDocument[]): Promise<void> {
 		if ((await step(() => sessions.findOne({ _id: sessionId }, { projection: { _id: 1 } }))) !== null) return;
-		await step(() => messages.deleteMany({ _id: { $in: documents.map(({ _id }) => _id) } }));
+		await remove(documents);
 		fail("session_not_found");
+	}
+
+	const remove = (documents: readonly MessageDocument[]): Promise<unknown> =>
+		step(() => messages.deleteMany({ _id: { $in: documents.map(({ _id }) => _id) } }));
+
+	/** As before, of a turn; also whether others took this process for dead meanwhile, and its lease away (repair.ts). */
+	async function requireStillHeld(sessionId: ObjectId, lease: Lease, documents: readonly MessageDocument[]): Promise<void> {
+		const held = { _id: sessionId, "turn.id": lease.id, "turn.broken": { $exists: false } };
+		if ((await step(() => sessions.findOne(held, { projection: { _id: 1 } }))) !== null) return;
+		await requireStillThere(sessionId, documents);
+		await remove(documents);
+		await state.recountAlone(sessionId, lease.owner);
+		throw new PocketError("store_unavailable", { cause: "this process was taken for dead while it stored a turn" });
 	}
 
 	/**
@@ -91,12 +105,14 @@ export function createTurns({ access, state, doubts }: TurnDeps): Turns {
 	}
 
 	async function settleAppend(sessionId: ObjectId, messageId: ObjectId): Promise<void> {
-		const own = { _id: sessionId, appending: messageId };
+		const own = { _id: sessionId, "appending.id": messageId };
 		if ((await step(() => messages.findOne({ _id: messageId }, { projection: { _id: 1 } }))) !== null) {
-			await step(() => sessions.updateOne(own, { $pull: { appending: messageId } }));
+			await step(() => sessions.updateOne(own, { $pull: { appending: { id: messageId } } }));
 			return;
 		}
-		const taken = await step(() => sessions.updateOne(own, { $pull: { appending: messageId }, $inc: { message_count: -1, seq: 1 } }));
+		const taken = await step(() =>
+			sessions.updateOne(own, { $pull: { appending: { id: messageId } }, $inc: { message_count: -1, seq: 1 } }),
+		);
 		if (taken.matchedCount > 0) await state.refreshPreview(sessionId);
 	}
 
@@ -132,9 +148,11 @@ export function createTurns({ access, state, doubts }: TurnDeps): Turns {
 		const session = toObjectId(sessionId);
 		const promptId = toObjectId(userMessage.id);
 		const at = keepsPrompt ? answer.createdAt : userMessage.createdAt;
+		const owner = await presence.owner();
 		const lease: Lease = {
 			id: toObjectId(answer.id),
 			kind: "answer",
+			owner,
 			prompt_id: keepsPrompt ? null : promptId,
 			client_message_id: clientMessageId,
 			at: new Date(at),
@@ -143,8 +161,8 @@ export function createTurns({ access, state, doubts }: TurnDeps): Turns {
 		await withClaim(sessionId, claim, {
 			async store(documents) {
 				if (replacesFrom !== undefined) await takeOutOfForce(session, toObjectId(replacesFrom), lease.id);
-				await insert(documents.map((document) => (document._id.equals(lease.id) ? { ...document, prompt_id: promptId } : document)));
-				await requireStillThere(session, documents);
+				await insert(documents.map((document) => (document._id.equals(lease.id) ? { ...document, owner, prompt_id: promptId } : document)));
+				await requireStillHeld(session, lease, documents);
 				if (replacesFrom !== undefined) await state.recount(session, lease.id);
 			},
 			takeBack: () => undoTurn(session, lease),
@@ -161,16 +179,17 @@ export function createTurns({ access, state, doubts }: TurnDeps): Turns {
 		await requireNewClientId(sessionId, clientMessageId);
 		const session = toObjectId(sessionId);
 		const id = toObjectId(message.id);
+		const owner = await presence.owner();
 		const claim = { sessionId: session, messages: [message], preview: { content, at } };
 		if (message.status === "streaming") {
-			const lease: Lease = { id, kind: "answer", prompt_id: null, client_message_id: clientMessageId, at: new Date(at) };
+			const lease: Lease = { id, kind: "answer", owner, prompt_id: null, client_message_id: clientMessageId, at: new Date(at) };
 			return withClaim(
 				sessionId,
 				{ ...claim, as: { lease } },
 				{
 					async store(documents) {
-						await insert(documents);
-						await requireStillThere(session, documents);
+						await insert(documents.map((document) => ({ ...document, owner })));
+						await requireStillHeld(session, lease, documents);
 					},
 					takeBack: () => undoTurn(session, lease),
 				},
@@ -178,12 +197,15 @@ export function createTurns({ access, state, doubts }: TurnDeps): Turns {
 		}
 		await withClaim(
 			sessionId,
-			{ ...claim, as: { appending: id } },
+			{ ...claim, as: { adding: { id, owner } } },
 			{
 				async store(documents) {
 					await insert(documents);
-					const named = await step(() => sessions.updateOne({ _id: session, appending: id }, { $pull: { appending: id } }));
-					if (named.matchedCount === 0) await requireStillThere(session, documents);
+					const named = await step(() => sessions.updateOne({ _id: session, "appending.id": id }, { $pull: { appending: { id } } }));
+					if (named.matchedCount > 0) return;
+					await requireStillThere(session, documents);
+					// Settled by others, who took this process for dead: perhaps as one that is not there.
+					await state.recountAlone(session, owner);
 				},
 				takeBack: () => settleAppend(session, id),
 			},
@@ -233,7 +255,9 @@ function endOf(end: AnswerEnd, ended_at: Date): UpdateFilter<MessageDocument> {
 		ended_at,
 	};
 	// Good ends are the many; without the field they are in no index (indexes.ts).
-	return end.status === "sent" ? { $set: set, $unset: { status: "" } } : { $set: { ...set, status: end.status } };
+	return end.status === "sent"
+		? { $set: set, $unset: { status: "", owner: "" } }
+		: { $set: { ...set, status: end.status }, $unset: { owner: "" } };
 }
 
 function isSameEnd(found: MessageDocument, end: AnswerEnd): boolean {

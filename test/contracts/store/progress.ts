@@ -132,10 +132,12 @@ export function progressContract(current: Current): void {
 
 	describe("repair after a crash", () => {
 		test("what was left streaming becomes interrupted with the text that had been stored", async () => {
-			const { store } = current;
-			const [answer, empty, ended] = [await runningAnswer(store), await runningAnswer(store), await runningAnswer(store)];
-			await store.saveProgress([{ messageId: answer.id, content: "half an ans", reasoning: "hm" }]);
-			await store.finishAnswer(anEnd(ended));
+			const dying = current.store;
+			const [answer, empty, ended] = [await runningAnswer(dying), await runningAnswer(dying), await runningAnswer(dying)];
+			await dying.saveProgress([{ messageId: answer.id, content: "half an ans", reasoning: "hm" }]);
+			await dying.finishAnswer(anEnd(ended));
+			await current.bury();
+			const store = await current.another();
 			expect(await store.repairInterrupted(NOON + HOUR)).toBe(2);
 			const interrupted = { status: "interrupted", errorCode: "interrupted" } as const;
 			expect(await stored(store, answer)).toEqual({ ...answer, ...interrupted, content: "half an ans", reasoning: "hm" });
@@ -149,16 +151,19 @@ export function progressContract(current: Current): void {
 			});
 			expect(await store.findSession(empty.sessionId, empty.userId)).toMatchObject({ lastMessage: "Why?" });
 			expect(await store.repairInterrupted(NOON + 2 * HOUR)).toBe(0);
+			await store.close();
 		});
 
 		test("the session takes a new turn afterwards, and a late end of the old answer is refused", async () => {
-			const { store } = current;
-			const session = await storedSession(store);
+			const session = await storedSession(current.store);
 			const turn = aTurn(session);
-			await store.beginTurn(turn);
+			await current.store.beginTurn(turn);
+			await current.bury();
+			const store = await current.another();
 			await store.repairInterrupted(NOON + HOUR);
 			await store.beginTurn(aTurn(session));
-			expect(await store.finishAnswer(anEnd(turn.answer))).toBe(false);
+			expect(await current.store.finishAnswer(anEnd(turn.answer))).toBe(false);
+			await store.close();
 		});
 	});
 }

@@ -17,6 +17,8 @@ export type StoreUnderTest = {
 	readonly store: Store;
 	/** Opens the same data once more, as another process would; the test closes it. */
 	another(): Promise<Store>;
+	/** Whoever has the data open now counts as a process that died. */
+	bury(): Promise<void>;
 	/** Closes the store and removes its data. */
 	end(): Promise<void>;
 };
