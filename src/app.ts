@@ -78,6 +78,8 @@ export type App = {
 	readonly isBusy: () => boolean;
 	/** Ends running answers for a shutdown; see the engine's `close`. */
 	readonly closeEngine: (graceMs: number) => Promise<void>;
+	/** Ends every running answer as `interrupted`: this process was taken for dead. */
+	readonly cutOff: () => void;
 };
 
 const PREFIX = "/api/v1";
@@ -160,7 +162,7 @@ export function createApp(deps: AppDependencies): App {
 		);
 	access.fill(app.routes);
 	reference.fill(app);
-	return { handle: app.fetch, access, models, isBusy: engine.isBusy, closeEngine: engine.close };
+	return { handle: app.fetch, access, models, isBusy: engine.isBusy, closeEngine: engine.close, cutOff: engine.cutOff };
 }
 
 /** CORS is off until origins are named; with no options the plugin would let every origin in, with credentials. */

@@ -20,8 +20,8 @@ import type { Store } from "./ports/store.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
-import { holdStore, storePlace } from "./storage.ts";
-import { keyFilePath, openStore } from "./store/index.ts";
+import { holdStore, openServerStore, storePlace } from "./storage.ts";
+import { keyFilePath } from "./store/index.ts";
 import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
 import { createUpstreams, probeLocal } from "./upstream/index.ts";
 import { VERSION } from "./version.ts";
@@ -48,8 +48,6 @@ export type RunningServer = {
 };
 
 const PURGE_EVERY_MS = 3_600_000;
-/** For how long a start waits for a database server that is away. */
-const STORE_WAIT_MS = 30_000;
 const DAY_MS = 86_400_000;
 
 /** See `serve` of the wiring. */
@@ -59,34 +57,18 @@ export async function startServer({ config }: LoadedConfig, options: ServeOption
 	const release = await holdStore(place);
 	let store: Store | undefined;
 	let sharing: Sharing | undefined;
+	let running: Running | undefined;
 	try {
-		store = await openStore(place, {
-			as: "server",
-			migrate: options.migrate,
-			waitMs: STORE_WAIT_MS,
-			onWait: (hosts) => options.print(`Waiting for MongoDB at ${hosts}, for up to ${STORE_WAIT_MS / 1000} s.`),
-			signal: options.signal,
-		});
-		// Before anybody can read: nobody is to see an answer that seems to grow and never will.
-		await repairInterrupted(store, log);
+		store = await openServerStore(place, { ...options, log, onGivenUp: () => running?.cutOff() });
 		const clock = createClock();
 		sharing = await openSharing({ config, log, isStoreShared: place.kind === "mongodb", elapsed: clock.elapsed });
-		return start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, release });
+		running = start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, release });
+		return running.server;
 	} catch (error) {
 		sharing?.close();
 		await store?.close();
 		release();
 		throw error;
-	}
-}
-
-async function repairInterrupted(store: Store, log: Log): Promise<void> {
-	try {
-		const count = await store.repairInterrupted(Date.now());
-		if (count > 0) log.warn({ answers: count }, "answers that a crash had cut off are marked as interrupted");
-	} catch (error) {
-		// A full disk must not keep people from reading what is there.
-		log.error({ err: error }, "answers that a crash had cut off could not be marked");
 	}
 }
 
@@ -101,7 +83,9 @@ type Parts = {
 	readonly release: () => void;
 };
 
-function start(parts: Parts): RunningServer {
+type Running = { readonly server: RunningServer; readonly cutOff: () => void };
+
+function start(parts: Parts): Running {
 	const { config, options, log, clock, store, sharing, release } = parts;
 	const setup = createSetupGate(clock);
 	let draining = false;
@@ -160,7 +144,7 @@ function start(parts: Parts): RunningServer {
 		process.off("uncaughtException", onEscaped);
 		stopped.resolve();
 	};
-	return { address, stopped: stopped.promise, stop };
+	return { server: { address, stopped: stopped.promise, stop }, cutOff: app.cutOff };
 }
 
 type Composition = Parts & {

@@ -54,8 +54,8 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 		const end = endOf(job, outcome);
 		try {
 			const isStored = await store.finishAnswer(end);
-			// Its session was deleted meanwhile: an `end` would say that it is stored.
-			return isStored ? outcome.code : "session_not_found";
+			// Its session was deleted meanwhile, or others took this process for dead and ended it: an `end` would say that it is stored.
+			return isStored || outcome.code === "interrupted" ? outcome.code : "session_not_found";
 		} catch (error) {
 			log.error({ generation: job.generation.facts.id, err: error }, "an answer could not be stored; it is tried again every second");
 			unstored.add(end);

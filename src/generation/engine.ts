@@ -274,6 +274,10 @@ export function createEngine(deps: EngineDependencies) {
 			for (const { generation } of theirs) stop(generation.facts.id, "signed_out");
 			await Promise.all(theirs.map(({ generation }) => generation.done));
 		},
+		/** Ends all that runs: others took this process for dead, and have ended its answers in the store. */
+		cutOff: (): void => {
+			for (const job of [...jobs.values()]) settler.settle(job, interrupted("interrupted"));
+		},
 		/** No new turns; running ones get `graceMs` to end, then are cut off with `server_shutdown`. Resolves when all are stored. */
 		close: async (graceMs: number): Promise<void> => {
 			closing = true;

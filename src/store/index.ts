@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { Store } from "../ports/store.ts";
 import type { ConnectOptions, MongoPlace } from "./mongo/connection.ts";
+import type { TendingOptions } from "./mongo/tending.ts";
 
 /** Where a store is. What is in a URI is secret. */
 export type StorePlace = { readonly kind: "sqlite"; readonly dataDir: string } | ({ readonly kind: "mongodb" } & MongoPlace);
@@ -12,6 +13,8 @@ export type OpenStoreOptions = Pick<ConnectOptions, "waitMs" | "onWait" | "signa
 	readonly as: "server" | "command";
 	/** Brings an older schema up instead of refusing it. */
 	readonly migrate?: boolean;
+	/** Where several servers share the store: what a server that stays is told of those that died, and of being taken for one. */
+	readonly sharing?: TendingOptions & { readonly onGivenUp: () => void };
 };
 
 /** The database file. */
@@ -25,7 +28,7 @@ export function keyFilePath(dataDir: string): string {
 }
 
 /** Opens the store; one that is not there is made. Codes as `createSqliteStore` and `createMongoStore`. */
-export async function openStore(place: StorePlace, { as, migrate = false, ...waiting }: OpenStoreOptions): Promise<Store> {
+export async function openStore(place: StorePlace, { as, migrate = false, sharing, ...waiting }: OpenStoreOptions): Promise<Store> {
 	switch (place.kind) {
 		case "sqlite": {
 			const { createSqliteStore } = await import("./sqlite/open.ts");
@@ -33,7 +36,11 @@ export async function openStore(place: StorePlace, { as, migrate = false, ...wai
 		}
 		case "mongodb": {
 			const { createMongoStore } = await import("./mongo/open.ts");
-			return createMongoStore(place, { migrate, ...waiting });
+			return createMongoStore(place, {
+				migrate,
+				...waiting,
+				...(sharing !== undefined && { tends: sharing, onGivenUp: sharing.onGivenUp }),
+			});
 		}
 	}
 }

@@ -116,7 +116,7 @@ export type TestServer = {
 	readonly rows: (sessionId: string) => readonly MessageRow[];
 	/** Another program changes the database beside the server. */
 	readonly write: (sql: string, ...values: readonly string[]) => void;
-	readonly signal: (signal: "SIGTERM" | "SIGINT" | "SIGKILL") => void;
+	readonly signal: (signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT") => void;
 	/** SIGTERM; its end is awaited. */
 	readonly stop: () => Promise<void>;
 	/** SIGKILL; its end is awaited. */
