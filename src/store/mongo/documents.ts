@@ -174,7 +174,7 @@ export type InvitationDocument = {
 };
 
 /** A session or a person that is being deleted or was a while ago; what belongs to it is looked for once more later. */
-export type RemovalDocument = { _id: ObjectId; at: Date; owner: ObjectId };
+export type RemovalDocument = { _id: ObjectId; at: Date; owner?: ObjectId };
 
 /** A process that leaves marks (presence.ts). `beats` grows as long as it lives; `ended`: it has stopped, or others have given it up. */
 export type ProcessDocument = { _id: ObjectId; beats: number; ended?: true | null };

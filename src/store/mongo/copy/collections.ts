@@ -84,6 +84,7 @@ export const MONGO_COLLECTIONS: { readonly [C in CopyCollection]: Collection<Cop
 /** Collections that no record comes from, each for a reason. */
 export const NOT_COPIED: { readonly [N in keyof Collections]?: string } = {
 	removals: "notes of sessions whose deletion is under way: their messages are left out",
+	processes: "who is at work now; nobody is in the copy",
 	state: "the version, and what a check writes; says nothing about anybody",
 };
 

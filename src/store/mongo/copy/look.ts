@@ -117,6 +117,7 @@ const KNOWN: { readonly [N in keyof Documents]: Readonly<Record<keyof Documents[
 		usage: true,
 		timings: true,
 		ended_at: true,
+		owner: true,
 	},
 	audit: { _id: true, at: true, action: true, user_id: true, by_id: true, address: true, device: true, detail: true },
 };
