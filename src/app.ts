@@ -38,6 +38,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { Limiter } from "./ports/limiter.ts";
 import type { Log } from "./ports/log.ts";
 import type { Replicas } from "./ports/replicas.ts";
+import type { SlotBoard } from "./ports/slot-board.ts";
 import type { Store } from "./ports/store.ts";
 import { createReference } from "./reference/routes.ts";
 import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
@@ -52,6 +53,7 @@ export type AppDependencies = {
 	readonly limiter: Limiter;
 	/** The other processes of this service; `undefined`: this one is alone. */
 	readonly replicas: Replicas | undefined;
+	readonly board: SlotBoard | undefined;
 	/** Whether other processes may write to the same store. */
 	readonly isStoreShared: boolean;
 	readonly mint: TokenMint;
@@ -88,7 +90,7 @@ export function createApp(deps: AppDependencies): App {
 	const { store, limiter, clock, log } = deps;
 	const audit = createAudit({ store, clock, log });
 	const models = createModelService({ clock, log, ...deps.models });
-	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf });
+	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf, board: deps.board });
 	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
 	const keys = createKeyService({ store, audit, clock, log });
 	const authenticate = async (token: string, address: string): Promise<Principal> => {

@@ -158,6 +158,7 @@ function compose({ config, log, store, isStoreShared, sharing, clock, setup, isD
 		store,
 		limiter: sharing.limiter,
 		replicas: sharing.replicas,
+		board: sharing.board,
 		isStoreShared,
 		mint: createTokenMint({ ring: keyRing(config), clock }),
 		passwords: createPasswords({ minLength: config.passwordMinLength }),

@@ -6,11 +6,13 @@ import { createMemoryLimiter } from "./limiter/memory.ts";
 import type { Limiter } from "./ports/limiter.ts";
 import type { Log } from "./ports/log.ts";
 import type { Replicas } from "./ports/replicas.ts";
+import type { SlotBoard } from "./ports/slot-board.ts";
 
 export type Sharing = {
 	readonly limiter: Limiter;
-	/** Only with a store that several processes can share. */
+	/** Both only with a store that several processes can share. */
 	readonly replicas: Replicas | undefined;
+	readonly board: SlotBoard | undefined;
 	/** Lines for the person who starts the server. */
 	readonly describe: () => readonly string[];
 	readonly close: () => void;
@@ -32,21 +34,22 @@ export async function openSharing({ config, log, isStoreShared, elapsed }: Shari
 		chat: config.rateLimitChat,
 	};
 	if (config.redisUrl === undefined) {
-		return { limiter: createMemoryLimiter(policy), replicas: undefined, describe: () => [], close: () => {} };
+		return { limiter: createMemoryLimiter(policy), replicas: undefined, board: undefined, describe: () => [], close: () => {} };
 	}
 	const [{ openRedis }, { createRedisLimiter }] = await Promise.all([import("./redis/link.ts"), import("./limiter/redis.ts")]);
 	const link = await openRedis({ url: config.redisUrl, prefix: config.redisPrefix, log });
-	const replicas = isStoreShared ? (await import("./replicas/open.ts")).openReplicas({ link, log, elapsed }) : undefined;
+	const met = isStoreShared ? (await import("./replicas/open.ts")).openReplicas({ link, log, elapsed }) : undefined;
 	return {
 		limiter: createRedisLimiter(policy, link),
-		replicas,
+		replicas: met?.replicas,
+		board: met?.board,
 		describe: () => [
 			link.isThere()
 				? `Limits count in Redis at ${link.address}.`
 				: `Redis at ${link.address} is away: limits count in this process until it is there.`,
 		],
 		close: () => {
-			replicas?.close();
+			met?.replicas.close();
 			link.close();
 		},
 	};

@@ -1,7 +1,9 @@
 // The fair queue: who gets the next free slot of a model server. Round robin by person, first come first served within a person,
-// never more at once for one person than allowed. Pure bookkeeping: no clock, no I/O; the engine tells it what happens.
+// never more at once for one person than allowed. Pure bookkeeping: no clock, no I/O; the engine tells it what happens. Where several
+// processes share the model servers, a board decides over all their turns; while it is away, this process decides over its own.
 
 import type { Id } from "../domain/id.ts";
+import type { BoardVerdict, OwnTurns, SlotBoard } from "../ports/slot-board.ts";
 
 export type Ticket = {
 	readonly id: Id;
@@ -21,6 +23,8 @@ export type QueueOptions = {
 	readonly perUser: number;
 	/** How many answers a model server makes at once. */
 	readonly slotsOf: (upstream: string) => number;
+	/** Where other processes see these turns; `undefined`: there are none. */
+	readonly board?: SlotBoard | undefined;
 };
 
 export type Queue = {
@@ -42,12 +46,20 @@ export type Queue = {
 
 type Running = { readonly ticket: Ticket; readonly upstream: string };
 
-export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
+export function createQueue({ limit, perUser, slotsOf, board }: QueueOptions): Queue {
 	/** Waiting turns by person; the order of the map's keys is the order of the round. */
 	const waiting = new Map<Id, Ticket[]>();
 	const running = new Map<Id, Running>();
 	const positions = new Map<Id, number>();
 	let reviews = 0;
+	/** The numbers that the board gave to waiting turns. */
+	const numbers = new Map<Id, number>();
+	/** What it said of the others last. */
+	let elsewhere: BoardVerdict["elsewhere"] | undefined;
+	let isSettling = false;
+	/** Something has changed since the board was told. */
+	let hasChanged = false;
+	let isAsked = false;
 
 	const countRunning = (matches: (entry: Running) => boolean): number => {
 		let count = 0;
@@ -74,6 +86,8 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 		return undefined;
 	};
 
+	const isWaiting = (ticket: Ticket): boolean => waiting.get(ticket.userId)?.includes(ticket) === true;
+
 	const remove = (ticket: Ticket): boolean => {
 		const tickets = waiting.get(ticket.userId);
 		const index = tickets?.indexOf(ticket) ?? -1;
@@ -81,6 +95,7 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 		tickets.splice(index, 1);
 		if (tickets.length === 0) waiting.delete(ticket.userId);
 		positions.delete(ticket.id);
+		numbers.delete(ticket.id);
 		return true;
 	};
 
@@ -105,18 +120,23 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 		return order;
 	};
 
-	const review = (): void => {
-		for (let next = nextRunnable(); next !== undefined; next = nextRunnable()) {
-			remove(next.ticket);
-			moveToEnd(next.ticket.userId);
-			running.set(next.ticket.id, next);
-			next.ticket.onTurn(next.upstream);
-		}
+	const run = (entry: Running): void => {
+		remove(entry.ticket);
+		moveToEnd(entry.ticket.userId);
+		running.set(entry.ticket.id, entry);
+		entry.ticket.onTurn(entry.upstream);
+	};
+
+	const reviewAlone = (): void => {
+		for (let next = nextRunnable(); next !== undefined; next = nextRunnable()) run(next);
+		tellPositions(inOrder().map((ticket, index) => ({ ticket, position: index + 1 })));
+	};
+
+	const tellPositions = (places: readonly { readonly ticket: Ticket; readonly position: number }[]): void => {
 		reviews += 1;
 		const thisReview = reviews;
-		for (const [index, ticket] of inOrder().entries()) {
-			const position = index + 1;
-			if (positions.get(ticket.id) === position) continue;
+		for (const { ticket, position } of places) {
+			if (positions.get(ticket.id) === position || !isWaiting(ticket)) continue;
 			positions.set(ticket.id, position);
 			ticket.onPosition(position);
 			// Whoever was told has left, and the review that this caused has told all the others: this order is no longer true.
@@ -124,29 +144,102 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 		}
 	};
 
+	/** What the board is told. */
+	const ownTurns = (): OwnTurns => {
+		const busy = new Map<string, number>();
+		const people = new Map<Id, number>();
+		for (const { ticket, upstream } of running.values()) {
+			busy.set(upstream, (busy.get(upstream) ?? 0) + 1);
+			people.set(ticket.userId, (people.get(ticket.userId) ?? 0) + 1);
+		}
+		const turns = [...waiting.values()].flat().map((ticket) => {
+			const { id, userId } = ticket;
+			return { id, userId, candidates: ticket.candidates(), number: numbers.get(id) ?? 0 };
+		});
+		return { busy, people, waiting: turns };
+	};
+
+	const follow = (verdict: BoardVerdict): void => {
+		const tickets = new Map([...waiting.values()].flat().map((ticket) => [ticket.id, ticket]));
+		elsewhere = verdict.elsewhere;
+		for (const { id, number } of verdict.waiting) if (tickets.has(id)) numbers.set(id, number);
+		for (const { id, upstream } of verdict.granted) {
+			const ticket = tickets.get(id);
+			if (ticket !== undefined) run({ ticket, upstream });
+			// It left while the board was asked: its slot is given back.
+			else hasChanged = isAsked = true;
+		}
+		tellPositions(
+			verdict.waiting.flatMap(({ id, position }) => {
+				const ticket = tickets.get(id);
+				return ticket === undefined ? [] : [{ ticket, position }];
+			}),
+		);
+	};
+
+	/** One question at a time: what changes meanwhile is asked together with the next. */
+	const settle = async (on: SlotBoard): Promise<void> => {
+		if (isSettling) return;
+		isSettling = true;
+		try {
+			while (isAsked) {
+				isAsked = false;
+				const turns = ownTurns();
+				const names = [...turns.busy.keys(), ...turns.waiting.flatMap(({ candidates }) => candidates)];
+				const slots = new Map(names.map((name) => [name, slotsOf(name)]));
+				const change = hasChanged;
+				hasChanged = false;
+				const verdict = await on.settle(turns, { slots, perUser }, change);
+				if (verdict !== undefined) follow(verdict);
+				else {
+					elsewhere = undefined;
+					reviewAlone();
+				}
+			}
+		} finally {
+			isSettling = false;
+		}
+	};
+
+	const review = (): void => {
+		if (board === undefined) reviewAlone();
+		else {
+			isAsked = true;
+			void settle(board);
+		}
+	};
+
+	const change = (): void => {
+		hasChanged = true;
+		review();
+	};
+
+	board?.onChange(review);
+
 	return {
-		hasRoom: () => countWaiting() < limit,
+		hasRoom: () => countWaiting() + (elsewhere?.waiting ?? 0) < limit,
 		join: (ticket) => {
 			const tickets = waiting.get(ticket.userId);
 			if (tickets === undefined) waiting.set(ticket.userId, [ticket]);
 			else tickets.push(ticket);
-			review();
+			change();
 		},
 		leave: (ticket) => {
 			const wasRunning = running.delete(ticket.id);
 			const wasWaiting = remove(ticket);
-			if (wasRunning || wasWaiting) review();
+			if (wasRunning || wasWaiting) change();
 		},
 		move: (ticket, upstream) => {
 			if (!running.has(ticket.id)) return;
 			running.set(ticket.id, { ticket, upstream });
-			review();
+			change();
 		},
 		review,
 		isWantedByOthers: (ticket) => {
-			if (waiting.size === 0) return false;
+			if (waiting.size === 0 && !elsewhere?.waiting) return false;
 			const held = running.get(ticket.id)?.upstream;
 			const wanted = held === undefined ? ticket.candidates() : [held];
+			if (wanted.some((name) => elsewhere?.wantedBy.get(name)?.some((userId) => userId !== ticket.userId))) return true;
 			for (const [userId, tickets] of waiting) {
 				if (userId === ticket.userId) continue;
 				if (tickets.some((other) => other.candidates().some((name) => wanted.includes(name)))) return true;
@@ -154,6 +247,6 @@ export function createQueue({ limit, perUser, slotsOf }: QueueOptions): Queue {
 			return false;
 		},
 		counts: () => ({ running: running.size, waiting: countWaiting() }),
-		busyOf,
+		busyOf: (upstream) => busyOf(upstream) + (elsewhere?.busy.get(upstream) ?? 0),
 	};
 }

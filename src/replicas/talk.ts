@@ -19,8 +19,8 @@ const NOTHING: Answer = { done: false, held: [], running: [] };
 export type Talk = Pick<Replicas, "ask" | "askAll" | "answerWith"> & {
 	/** Whether this process hears others. */
 	readonly isHeard: () => boolean;
-	/** Calls `listener` when a word is said to all; gives how to say it. */
-	readonly onWord: (listener: () => void) => void;
+	/** Sets what hears the words to all. */
+	readonly onWord: (listener: (text: string) => void) => void;
 	readonly close: () => void;
 };
 
@@ -41,7 +41,7 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 	const subscriber: Redis = link.createSubscriber();
 	const waiting = new Map<number, (answer: Answer) => void>();
 	let answer: (question: Question, from: string) => Promise<Answer> = async () => NOTHING;
-	let word: () => void = () => {};
+	let word: (text: string) => void = () => {};
 	let asked = 0;
 	let heardAt = elapsed();
 	let triedAt = heardAt;
@@ -53,7 +53,7 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 	const hear = (channel: string, text: string): void => {
 		heardAt = elapsed();
 		if (channel === wordChannel) {
-			word();
+			word(text);
 			return;
 		}
 		const message = parseMembers(text);

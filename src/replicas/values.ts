@@ -16,7 +16,7 @@ export function parseMembers(text: string): Members | undefined {
 	}
 }
 
-function membersOf(value: unknown): Members | undefined {
+export function membersOf(value: unknown): Members | undefined {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : undefined;
 }
 

@@ -19,6 +19,7 @@ export async function composeApp(): Promise<{ app: App; close: () => Promise<voi
 		store,
 		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
 		replicas: undefined,
+		board: undefined,
 		isStoreShared: false,
 		mint: createTokenMint({ ring: createFixedKeyRing("a key for tests that sign nothing, 40 bytes", []), clock }),
 		passwords: createPasswords({ minLength: 8 }),

@@ -26,6 +26,7 @@ export async function openApp() {
 		store,
 		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
 		replicas: undefined,
+		board: undefined,
 		isStoreShared: false,
 		mint: createTokenMint({ ring: createFixedKeyRing("a key of this test that is long enough to be one", []), clock }),
 		passwords: createPasswords({ minLength: 8 }),
