@@ -53,21 +53,16 @@ export function eventStream(options: EventStreamOptions): Response {
 }
 
 /**
- * What was written within this turn of the event loop, by reader and in order. It goes to the sockets together, when everything that
- * had arrived was read: each send wakes whoever reads at the other end, and hundreds of sends in a row cost half of as many sends with
- * work between them.
+ * The readers that something was written for within this turn of the event loop. They get it together, when everything that had arrived
+ * was read: each send wakes whoever reads at the other end, and hundreds of sends in a row cost half of as many sends with work between
+ * them.
  */
-let outbox: { readonly reader: Reader; readonly frame: string }[] = [];
-/** How many of them were handed on: whoever flushes while it is being flushed goes on from there. */
-let handedOn = 0;
+let outbox: Reader[] = [];
 
 function flushOutbox(): void {
-	for (let next = outbox[handedOn]; next !== undefined; next = outbox[handedOn]) {
-		handedOn += 1;
-		next.reader.send(next.frame);
-	}
+	const readers = outbox;
 	outbox = [];
-	handedOn = 0;
+	for (const reader of readers) reader.flush();
 }
 
 /** The response of one reader. A class, because hundreds of them are touched for every few tokens: one object each, and no closures. */
@@ -75,6 +70,8 @@ class Reader implements FrameSink {
 	readonly #options: EventStreamOptions;
 	#controller: ReadableStreamDirectController | undefined;
 	#isOpen = true;
+	/** What was written within this turn of the event loop. */
+	#pending = "";
 	/** UTF-16 units that the socket has not taken. */
 	#unsent = 0;
 	/** Resolves when the socket has taken all of it. */
@@ -103,15 +100,21 @@ class Reader implements FrameSink {
 
 	write(frame: string): void {
 		if (!this.#isOpen) return;
-		if (outbox.length === 0) setImmediate(flushOutbox);
-		outbox.push({ reader: this, frame });
+		if (this.#pending === "") {
+			if (outbox.length === 0) setImmediate(flushOutbox);
+			outbox.push(this);
+		}
+		this.#pending += frame;
 	}
 
-	/** Hands a frame to the socket. Never throws: the frames of others are behind it. */
-	send(frame: string): void {
-		if (!this.#isOpen || this.#controller === undefined) return;
+	/** Hands what was written to the socket. Never throws: those of others come after it. */
+	flush(): void {
+		const frame = this.#pending;
+		this.#pending = "";
+		if (frame === "" || !this.#isOpen || this.#controller === undefined) return;
 		try {
 			const taken: number | Promise<number> = this.#controller.write(frame);
+			this.#controller.flush();
 			if (typeof taken === "number" && this.#unsent === 0) return;
 			this.#unsent += frame.length;
 			if (taken instanceof Promise) this.#await(taken);
@@ -122,7 +125,7 @@ class Reader implements FrameSink {
 	}
 
 	async drained(): Promise<void> {
-		flushOutbox();
+		this.flush();
 		// The socket gets at the end of this turn of the event loop what was handed on within it.
 		await new Promise<void>((resolve) => setImmediate(resolve));
 		if (!this.#isOpen || this.#taking === undefined) return;
@@ -133,7 +136,8 @@ class Reader implements FrameSink {
 
 	end(): void {
 		if (!this.#isOpen) return;
-		flushOutbox();
+		this.flush();
+		if (!this.#isOpen) return;
 		this.#close();
 		this.#controller?.end();
 		this.#finished.resolve();
