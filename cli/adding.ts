@@ -45,6 +45,14 @@ export function addGroup(
 	return adderTo(group, run);
 }
 
+/** The flags that say where a new password comes from; never an argument. */
+export function withPassword(command: Command): Command {
+	return command
+		.option("--password-stdin", "read the password from standard input")
+		.option("--password-file <file>", "read the password from a file")
+		.option("--generate-password", "make a password and print it once");
+}
+
 /** The end of a help text. */
 export function examples(lines: readonly (readonly [string, string])[]): string {
 	const width = Math.max(...lines.map(([command]) => command.length));

@@ -31,7 +31,7 @@ export function peopleTable(users: readonly User[]): string {
 	return table([["E-MAIL", "NAME", "SINCE", ""], ...rows]);
 }
 
-export function describePerson(user: User): string {
+export function describePerson(user: User, counts: { readonly sessions: number; readonly logins: number }): string {
 	return table([
 		["id", user.id],
 		["e-mail", plain(user.email)],
@@ -39,6 +39,8 @@ export function describePerson(user: User): string {
 		["state", stateOf(user) || "ordinary user"],
 		["since", momentOf(user.createdAt)],
 		["changed", momentOf(user.updatedAt)],
+		["sessions", String(counts.sessions)],
+		["logins", String(counts.logins)],
 	]);
 }
 

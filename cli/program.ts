@@ -3,7 +3,7 @@
 
 import { Argument, Command, Option } from "commander";
 import { VERSION } from "../src/version.ts";
-import { adderTo, addGroup, examples, type Run } from "./adding.ts";
+import { adderTo, addGroup, examples, type Run, withPassword } from "./adding.ts";
 import { addKeys, KEYS_EXAMPLES } from "./keys-program.ts";
 import { write } from "./output.ts";
 import { addUsers, USERS_EXAMPLES } from "./users-program.ts";
@@ -157,13 +157,6 @@ export function createProgram(run: Run): Command {
 
 function withAllBelow(command: Command): readonly Command[] {
 	return [command, ...command.commands.flatMap(withAllBelow)];
-}
-
-function withPassword(command: Command): Command {
-	return command
-		.option("--password-stdin", "read the password from standard input")
-		.option("--password-file <file>", "read the password from a file")
-		.option("--generate-password", "make a password and print it once");
 }
 
 function collect(value: string, before: readonly string[] | false | undefined): readonly string[] {

@@ -23,6 +23,7 @@ import { requireData, storePlace } from "./storage.ts";
 import { keyFilePath, openStore } from "./store/index.ts";
 import type { SchemaReport } from "./store/schema.ts";
 
+export type { Administration } from "./administration.ts";
 export { generatePassword } from "./auth/secrets.ts";
 export type { MoveProgress } from "./move/progress.ts";
 export type { Looked, MoveOutcome, MoveRequest } from "./moving.ts";

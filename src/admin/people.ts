@@ -97,6 +97,9 @@ export function createPeople(deps: PeopleDependencies) {
 			note("password_reset", id, actor);
 		},
 
+		/** That everything of somebody was written out. */
+		noteExport: ({ id }: User, actor: Actor): void => note("data_exported", id, actor),
+
 		/** The last used first. */
 		findLogins: ({ id }: User, range: Range): Promise<Page<Login>> => deps.findLogins(id, range),
 

@@ -1,22 +1,13 @@
 // `pocketllm users list`: who has an account here.
 
 import { administer } from "../../../src/wiring.ts";
+import { readAll } from "../../pages.ts";
 import { peopleTable, personJson } from "../../people.ts";
 import type { Shell } from "../../shell.ts";
 
-/** Read from the store at once. */
-const PAGE = 100;
-
 export async function list(shell: Shell): Promise<void> {
 	const { config } = await shell.settings();
-	const users = await administer(config, async ({ people }) => {
-		const found = [];
-		while (true) {
-			const { items } = await people.list({ skip: found.length, limit: PAGE });
-			found.push(...items);
-			if (items.length < PAGE) return found;
-		}
-	});
+	const users = await administer(config, ({ people }) => readAll(people.list));
 	if (users.length === 0) shell.say("Nobody has an account yet.");
 	if (users.length > 0 || shell.json) shell.give({ text: peopleTable(users), json: users.map(personJson) });
 }
