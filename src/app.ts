@@ -68,6 +68,8 @@ export type AppDependencies = {
 	readonly queue: { readonly limit: number; readonly perUser: number };
 	readonly models: { readonly defaultModel: string | null; readonly standardSlots: number };
 	readonly isDraining: () => boolean;
+	/** See `DialectOptions`. */
+	readonly isExhausted: () => boolean;
 };
 
 export type App = {
@@ -141,7 +143,7 @@ export function createApp(deps: AppDependencies): App {
 	const app = new Elysia({ name: "pocketllm", normalize: "typebox", handler: { standardHostname: false } })
 		// Before everything else, so that every answer carries the fields of an allowed origin.
 		.use(crossOrigin(deps.allowedOrigins))
-		.use(dialect({ authenticate, limiter, log, access }))
+		.use(dialect({ authenticate, limiter, log, access, isExhausted: deps.isExhausted }))
 		.use(healthRoutes({ health }))
 		.use(setupPageRoutes())
 		.group(PREFIX, (api) =>

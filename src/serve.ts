@@ -9,6 +9,7 @@ import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
 import { describeUpstream, entryProblem, type UpstreamSetting } from "./config/upstreams.ts";
+import { watchHandles } from "./handles.ts";
 import { createAddressReader } from "./http/address.ts";
 import { createEntry } from "./http/entry.ts";
 import { watchIdle } from "./idle.ts";
@@ -168,6 +169,7 @@ function compose({ config, log, store, isStoreShared, sharing, clock, setup, isD
 		version: VERSION,
 		allowedOrigins: config.allowedOrigins,
 		isDraining,
+		isExhausted: watchHandles(clock.elapsed),
 		auth: {
 			signupMode: config.signupMode,
 			accessTokenTtl: config.accessTokenTtl,

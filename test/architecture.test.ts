@@ -47,7 +47,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	clock: { files: ["src/clock.ts"], may: ["domain", "ports"] },
 	log: { files: ["src/log.ts"], may: ["ports"] },
 	server: { files: ["src/server.ts"], may: ["domain", "http"] },
-	process: { files: ["src/idle.ts", "src/resident.ts"], may: [] },
+	process: { files: ["src/handles.ts", "src/idle.ts", "src/resident.ts"], may: [] },
 	wiring: {
 		files: ["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts", "src/moving.ts"],
 		may: [

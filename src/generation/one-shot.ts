@@ -21,6 +21,8 @@ export type OneShot = (request: OneShotRequest) => Promise<string | undefined>;
 
 export function createOneShot({ router, queue, clock }: { router: Router; queue: Queue; clock: Clock }): OneShot {
 	return async ({ userId, sessionId, model: wanted, messages, maxTokens, timeoutMs }) => {
+		// Whatever is nice to have gives way to turns.
+		if (!queue.hasRoom()) return undefined;
 		const route = await router.choose(wanted);
 		return await new Promise<string | undefined>((resolve) => {
 			let call: UpstreamCall | undefined;

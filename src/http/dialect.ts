@@ -20,13 +20,15 @@ export type DialectOptions = {
 	readonly log: Log;
 	/** Filled by the app once all routes stand. */
 	readonly access: AccessTable;
+	/** Whether so little is left of what connections need that a request would fail half-way. */
+	readonly isExhausted: () => boolean;
 };
 
 /** Paths that are never limited, so that a probe of a supervisor never takes the server for dead. */
 const UNLIMITED = new Set(["/", "/healthz", "/readyz"]);
 
 /** The plugin; it must be the first that the app uses. */
-export function dialect({ authenticate, limiter, log, access }: DialectOptions) {
+export function dialect({ authenticate, limiter, log, access, isExhausted }: DialectOptions) {
 	const guard = (request: Request, route: string) => {
 		const needed: Access | undefined = access.accessOf(request.method, route);
 		exchangeOf(request).route = route;
@@ -62,6 +64,11 @@ export function dialect({ authenticate, limiter, log, access }: DialectOptions) 
 				}
 			}
 			if (UNLIMITED.has(pathname)) return;
+			if (isExhausted()) {
+				// Its connection is needed, too.
+				exchange.headers.set("connection", "close");
+				throw new PocketError("busy", { retryAfter: 1 });
+			}
 			const caller = findPrincipal(request);
 			await countRequest(limiter, request, "global", caller === undefined ? `address:${exchange.address}` : `user:${caller.user.id}`);
 		})

@@ -56,7 +56,8 @@ async function useUpHandles(): Promise<string> {
 	const stream = await person.stream({ sessionId, prompt: "[tokens 300] [every 20]" });
 	await stream.until("token");
 	const kept = openLine(port);
-	expect(await kept.ask(HEALTH, 2000)).toBe("200");
+	const probe = openLine(port);
+	for (const line of [kept, probe]) expect(await line.ask(HEALTH, 2000)).toBe("200");
 	let isOver = false;
 	const measuring = measureGaps(stream, () => isOver);
 	const sockets = await occupy(few.server);
@@ -64,10 +65,14 @@ async function useUpHandles(): Promise<string> {
 	const body = JSON.stringify({ sessionId: other, prompt: "hello" });
 	const head = `POST /api/v1/chat/message HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${person.token}\r\ncontent-type: application/json`;
 	const turn = await kept.ask(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`, 5000);
-	expect(turn).toBeOneOf(["502", "503"]);
-	const health = await kept.ask(HEALTH, 1000);
+	expect(turn).toBe("503");
+	// Refused before anything was stored, and its connection given up.
+	expect(few.server.rows(other)).toEqual([]);
+	const health = await probe.ask(HEALTH, 1000);
+	expect(health).toBe("200");
 	for (const socket of sockets) socket.destroy();
 	kept.close();
+	probe.close();
 	const at = performance.now();
 	await eventually("it answers again", async () => (await freshHealth(port, 500)) === "200");
 	const backAfter = performance.now() - at;
@@ -76,7 +81,7 @@ async function useUpHandles(): Promise<string> {
 	expect((await stream.until("end")).finishReason).toBe("stop");
 	const next = await person.call("POST", "/chat/message", { sessionId: other, prompt: "hello" });
 	expect([next.status, next.body.content]).toEqual([200, "Hello from the fake model."]);
-	return `new connections wait; on a connection that stood before: health ${health}, a prompt ${turn}; the running answer ended whole (p99 of its gaps ${time(p99)}); well again ${time(backAfter)} after the others left, and the next prompt is answered`;
+	return `new connections wait; on one that stood before: health ${health}, a prompt ${turn} before anything is stored; the running answer ended whole (p99 of its gaps ${time(p99)}); well again ${time(backAfter)} after the others left, and the next prompt is answered`;
 }
 
 /** Bun looks every 4 seconds for connections that have been quiet for 30. */

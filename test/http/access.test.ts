@@ -47,7 +47,7 @@ test("a route without a row is closed, for anybody", async () => {
 	const access = createAccessTable();
 	const limiter = createMemoryLimiter({ global: [], login: [], signup: [], chat: [] });
 	const app = new Elysia()
-		.use(dialect({ access, limiter, log, authenticate: () => Promise.reject(new Error("nobody asks")) }))
+		.use(dialect({ access, limiter, log, authenticate: () => Promise.reject(new Error("nobody asks")), isExhausted: () => false }))
 		.get("/bare", () => "secret")
 		.post("/bare", () => "secret");
 	access.fill(app.routes);

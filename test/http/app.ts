@@ -51,6 +51,7 @@ export async function composeApp(): Promise<{ app: App; close: () => Promise<voi
 		queue: { limit: 1, perUser: 1 },
 		models: { defaultModel: null, standardSlots: 1 },
 		isDraining: () => false,
+		isExhausted: () => false,
 	});
 	return { app, close: () => store.close() };
 }

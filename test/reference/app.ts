@@ -37,6 +37,7 @@ export async function openApp() {
 		// The plugin for CORS adds routes of its own, which must not show.
 		allowedOrigins: ["https://chat.example.org"],
 		isDraining: () => false,
+		isExhausted: () => false,
 		auth: {
 			signupMode: "open",
 			accessTokenTtl: MINUTE,
