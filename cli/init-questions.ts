@@ -26,6 +26,8 @@ export type InitOptions = PasswordOptions & {
 	readonly name?: string;
 	/** `false`: --no-admin. */
 	readonly admin?: boolean;
+	/** Nothing is set up; a file is printed. */
+	readonly print?: string;
 };
 
 /** As they stand in the config file. `upstreams`: entries; `undefined` leaves that setting alone. */

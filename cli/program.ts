@@ -61,7 +61,8 @@ export function createProgram(run: Run): Command {
 			.option("--upstreams-file <file>", "model servers from a file, one a line; for entries with a key")
 			.option("--email <address>", "make an administrator with this e-mail address")
 			.option("--name <name>", "the administrator's name")
-			.option("--no-admin", "make no administrator"),
+			.option("--no-admin", "make no administrator")
+			.addOption(new Option("--print <what>", "only print a file to start from: compose, for Docker").choices(["compose"])),
 	);
 
 	withPassword(
@@ -117,6 +118,13 @@ export function createProgram(run: Run): Command {
 				"copy everything to sqlite: or mongodb://…; with a password in it, set MIGRATE_TO or MIGRATE_TO_FILE",
 			).conflicts("status"),
 		);
+
+	add("health", "Ask the running server whether it lives.", async () => (await import("./commands/health.ts")).health, [
+		["pocketllm health", "the server of these settings: HOST and PORT"],
+		["pocketllm health --port 9100", "another one on this machine"],
+	])
+		.option("--host <host>", "where it listens (HOST)")
+		.option("--port <port>", "its port (PORT)");
 
 	add("version", "Say which version this is, and what it runs on.", async () => (await import("./commands/version.ts")).version, [
 		["pocketllm version --json", "for scripts and bug reports"],

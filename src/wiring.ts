@@ -152,6 +152,14 @@ async function lockOutPublishedAccount(config: Config, onStep: (line: string) =>
 	});
 }
 
+/** Whether the server of these settings lives; gives its address. Codes: `cannot_connect`. */
+export async function checkHealth({ host, port }: Config): Promise<string> {
+	const { askHealth, localAddress } = await import("./health/ask.ts");
+	const address = localAddress(host, port);
+	await askHealth(address);
+	return address;
+}
+
 /**
  * Makes a new signing key. `graceMs`: for how long the one before still verifies; `now`: not at all. A running server takes it up within
  * a second. Codes: `invalid_settings` when the key comes from JWT_SECRET, which only its owner can change; `not_permitted`.

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readEnvironment } from "../src/config/environment.ts";
+import { findBase } from "./support/image.ts";
 import { findLlama } from "./support/llama.ts";
 import { findMongo } from "./support/mongo.ts";
 import { type Outcome, outcomeOf } from "./support/outcome.ts";
@@ -87,6 +88,7 @@ const STAGES: readonly Stage[] = [
 				PROXY_PROGRAMS.map((program) => () => findProgram(program)),
 			),
 	},
+	{ name: "image", run: (name) => testWith(name, [findBase], ["test/tools/image.test.ts"], 600_000) },
 	{ name: "browser", run: (name) => testWith(name, [() => findProgram("chromium")], ["test/browser"]) },
 	{ name: "llama", run: (name) => testReal(name, [findLlama]) },
 	{

@@ -11,6 +11,7 @@ import { askYesNo, beginConversation, canAsk, endConversation, remark } from "..
 import type { Shell } from "../shell.ts";
 
 export async function init(shell: Shell, options: InitOptions): Promise<void> {
+	if (options.print !== undefined) return printCompose(shell);
 	requireAnswers(options);
 	const base = await shell.settings();
 	const { config } = await shell.settings(flagsOf(options));
@@ -49,6 +50,12 @@ export async function init(shell: Shell, options: InitOptions): Promise<void> {
 	if (asks) endConversation(next);
 	else shell.say(next);
 	giveResult(shell, configFile, shown, outcome);
+}
+
+/** Asks nothing and changes nothing. */
+async function printCompose(shell: Shell): Promise<void> {
+	const { COMPOSE } = await import("../compose.ts");
+	shell.give({ text: COMPOSE.trimEnd(), json: { compose: COMPOSE } });
 }
 
 type AdminOutcome = { readonly email: string; readonly outcome: string; readonly password?: string };

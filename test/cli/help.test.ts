@@ -6,7 +6,7 @@ import { createProgram } from "../../cli/program.ts";
 import { outlineOf } from "../../cli/release/outline.ts";
 import { binary, converse, run } from "../support/binary.ts";
 
-const COMMANDS = ["serve", "init", "create-admin", "users", "rotate-jwt-secret", "migrate", "config", "version"];
+const COMMANDS = ["serve", "init", "create-admin", "users", "rotate-jwt-secret", "migrate", "config", "health", "version"];
 
 describe("every command has help with examples, at most 80 columns wide", () => {
 	const outline = outlineOf(createProgram(async () => undefined));

@@ -50,7 +50,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
 			java,
 			`-Xmx${options.memoryMb ?? 128}m`,
 			"-XX:+UseSerialGC",
-			"-XX:TieredStopAtLevel=1",
+			...(options.memoryMb === undefined ? ["-XX:TieredStopAtLevel=1"] : []),
 			"-cp",
 			join(jars, "*"),
 			join(SOURCES, "MongoWire.java"),

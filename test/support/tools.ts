@@ -10,9 +10,11 @@ export type Found = { readonly ok: true; readonly path: string } | { readonly ok
 
 /** Programs by name, with the Debian package that has each. */
 const DEBIAN_PACKAGES = {
+	buildah: "buildah",
 	caddy: "caddy",
 	chromium: "chromium",
 	curl: "curl",
+	debootstrap: "debootstrap",
 	faketime: "faketime",
 	git: "git",
 	haproxy: "haproxy",
