@@ -21,7 +21,7 @@ import type { Store } from "./ports/store.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
-import { holdStore, openServerStore, storePlace } from "./storage.ts";
+import { bringUpFile, holdStore, openServerStore, storePlace } from "./storage.ts";
 import { keyFilePath } from "./store/index.ts";
 import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
 import { createUpstreams, probeLocal } from "./upstream/index.ts";
@@ -55,6 +55,7 @@ const DAY_MS = 86_400_000;
 export async function startServer({ config }: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
 	const log = createLog({ level: levelOf(config), pretty: options.terminal.isTerminal, color: options.terminal.color });
 	const place = storePlace(config);
+	if (options.migrate) await bringUpFile(place, (line) => options.print(`Migration: ${line}`));
 	const release = await holdStore(place);
 	let store: Store | undefined;
 	let sharing: Sharing | undefined;

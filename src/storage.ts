@@ -85,3 +85,14 @@ export function requireData(place: StorePlace): void {
 		sentence: `There is no database at ${databasePath(place.dataDir)}, so there are no people yet. Start the server once, or name its folder with --data-dir.`,
 	});
 }
+
+/**
+ * What `migrate` does, for a server that is to do it before it starts: an older file is copied to `backups/`, then brought up. Documents need
+ * no copy of ours, and are brought up when they are opened. Codes as `bringUp` of src/store/schema.ts.
+ */
+export async function bringUpFile(place: StorePlace, onStep: (line: string) => void): Promise<void> {
+	if (place.kind === "mongodb") return;
+	const { bringUp, readSchema } = await import("./store/schema.ts");
+	const { current, pending } = await readSchema(place);
+	if (current > 0 && pending.length > 0) await bringUp(place, { onStep });
+}
