@@ -2,6 +2,7 @@
 
 import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
+import { accountPageRoutes } from "./account-pages/routes.ts";
 import { invitationRoutes } from "./admin/invitation-routes.ts";
 import { peopleRoutes } from "./admin/people-routes.ts";
 import { adminRoutes } from "./admin/routes.ts";
@@ -43,7 +44,6 @@ import type { Store } from "./ports/store.ts";
 import { createReference } from "./reference/routes.ts";
 import { messageRoutes, sessionRoutes } from "./sessions/routes.ts";
 import { createSessionService } from "./sessions/service.ts";
-import { setupPageRoutes } from "./setup-page/routes.ts";
 import { exportRoutes } from "./users/export-routes.ts";
 import { userRoutes } from "./users/routes.ts";
 import { createUserService } from "./users/service.ts";
@@ -145,7 +145,7 @@ export function createApp(deps: AppDependencies): App {
 		.use(crossOrigin(deps.allowedOrigins))
 		.use(dialect({ authenticate, limiter, log, access, isExhausted: deps.isExhausted }))
 		.use(healthRoutes({ health }))
-		.use(setupPageRoutes())
+		.use(accountPageRoutes())
 		.group(PREFIX, (api) =>
 			api
 				.use(authRoutes({ auth, limiter }))

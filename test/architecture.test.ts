@@ -15,12 +15,12 @@ type Room = {
 };
 
 /** They know the rules and HTTP, and nothing of one another: what one needs of another is handed to it in app.ts. */
-const FEATURES = ["auth", "audit", "users", "sessions", "chat", "models", "admin", "health", "setup-page", "reference"] as const;
+const FEATURES = ["auth", "audit", "users", "sessions", "chat", "models", "admin", "health", "account-pages", "reference"] as const;
 const FEATURE_MAY: Readonly<Partial<Record<(typeof FEATURES)[number], readonly string[]>>> = {
 	// The engine is what this feature is about.
 	chat: ["domain", "ports", "http", "generation"],
 	// Descriptions and pages only.
-	"setup-page": ["http"],
+	"account-pages": ["http"],
 	reference: ["domain", "http"],
 };
 

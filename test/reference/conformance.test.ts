@@ -63,7 +63,7 @@ describe("every answer is one that the document describes", () => {
 		await good(200, "GET", "/");
 		await good(200, "GET", "/healthz");
 		await good(200, "GET", "/readyz");
-		await good(200, "GET", "/setup");
+		for (const page of ["/setup", "/invite", "/reset"]) await good(200, "GET", page);
 		for (const path of ["/docs", "/docs/openapi.json", "/openapi.json", "/docs/scalar.js"]) await good(200, "GET", `/api/v1${path}`);
 		admin = await claim();
 		const asAdmin = { token: admin.token };

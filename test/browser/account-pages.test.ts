@@ -1,4 +1,5 @@
-// The form for the first administrator, filled in by a person at a browser, against the real program.
+// The forms behind one-time links, filled in by a person at a browser, against the real program: the first administrator, an account with an
+// invitation, a new password.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Gateway, startGateway } from "../http/gateway.ts";
@@ -179,5 +180,118 @@ describe("/setup", () => {
 		} finally {
 			await other.stop(true);
 		}
+	});
+});
+
+describe("/invite", () => {
+	async function invited(settings: Readonly<Record<string, string>> = {}) {
+		const server = await start({ SIGNUP_MODE: "invite", ...settings });
+		const admin = await server.claimSetup();
+		const invite = async () => {
+			const reply = await server.call("POST", "/admin/invitations", { token: admin.token, body: {} });
+			return { id: reply.textAt("id"), link: reply.textAt("link"), token: reply.textAt("link").split("#")[1] ?? "" };
+		};
+		return { server, admin, invite };
+	}
+
+	test("makes an ordinary account on a phone, once, and keeps no token", async () => {
+		const { server, invite } = await invited();
+		const { link, token } = await invite();
+		expect(link).toBe(`${server.address}/invite#${token}`);
+		const { page, requests, complaints } = await browser.open(PHONE);
+		await page.goto(link);
+		await page.getByRole("heading", { name: "You are invited" }).waitFor();
+		expect(page.url()).toBe(`${server.address}/invite`);
+		expect(await page.title()).toBe("Make your PocketLLM account");
+		const signedOut = page.waitForResponse((response) => response.url().endsWith("/auth/logout"));
+		await page.getByLabel("E-mail address").fill("Grace@Example.org");
+		await page.getByLabel("Name").fill("Grace");
+		await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+		expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+		await page.getByRole("button", { name: "Make my account" }).click();
+		await page.getByRole("heading", { name: "Your account is made" }).waitFor();
+		await page.getByText("grace@example.org").waitFor();
+		await page.getByText(`${server.address}/api/v1`, { exact: true }).waitFor();
+		expect((await signedOut).status()).toBe(204);
+		expect(complaints).toEqual([]);
+		expect(requests.map((url) => url.replace(/#.*$/, "")).filter((url) => url.includes(token))).toEqual([]);
+		const grace = await server.login("grace@example.org", PASSWORD);
+		const me = await server.call("GET", "/auth/me", { token: grace.token });
+		expect([me.at("user.name"), me.at("user.is_admin")]).toEqual(["Grace", false]);
+
+		const second = await browser.open();
+		await second.page.goto(link);
+		await second.page.getByLabel("E-mail address").fill("late@example.org");
+		await second.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+		await second.page.getByRole("button", { name: "Make my account" }).click();
+		await second.page.getByRole("alert").filter({ hasText: "was used already" }).waitFor();
+		await second.page.getByText("Ask whoever invited you for a new link").waitFor();
+		expect(await second.page.getByLabel("E-mail address").isVisible()).toBe(false);
+	});
+
+	test("lets a person mend an address that is taken and a common password; the link stays good until then", async () => {
+		const { admin, invite } = await invited();
+		const { page } = await browser.open({ colorScheme: "dark" });
+		await page.goto((await invite()).link);
+		const email = page.getByLabel("E-mail address");
+		const password = page.getByLabel("Password", { exact: true });
+		const alert = page.getByRole("alert");
+		await email.fill(admin.email);
+		await password.fill(PASSWORD);
+		await password.press("Enter");
+		await alert.filter({ hasText: "already exists" }).waitFor();
+		expect(await email.getAttribute("aria-invalid")).toBe("true");
+		await email.fill("ida@example.org");
+		await password.fill("password123");
+		await password.press("Enter");
+		await alert.filter({ hasText: "most common" }).waitFor();
+		expect(await password.getAttribute("aria-invalid")).toBe("true");
+		await password.fill(PASSWORD);
+		await password.press("Enter");
+		await page.getByRole("heading", { name: "Your account is made" }).waitFor();
+	});
+
+	test("without a token says what to do, and never shows another page's words", async () => {
+		const { server } = await invited();
+		const { page } = await browser.open();
+		await page.goto(`${server.address}/invite`);
+		await page.getByRole("heading", { name: "This page needs its link" }).waitFor();
+		await page.getByText("ask an administrator for a new one").waitFor();
+		expect(await page.getByText("create-admin").first().isVisible()).toBe(false);
+		expect(await page.getByLabel("Password", { exact: true }).isVisible()).toBe(false);
+	});
+});
+
+describe("/reset", () => {
+	test("sets a new password with a link, once; every login ends", async () => {
+		const server = await start();
+		const admin = await server.claimSetup();
+		const anna = await server.signup("anna@example.org");
+		const link = (await server.call("POST", `/admin/users/${anna.id}/reset-link`, { token: admin.token })).textAt("link");
+		const { page, requests, complaints } = await browser.open(PHONE);
+		await page.goto(link);
+		await page.getByRole("heading", { name: "Choose a new password" }).waitFor();
+		expect(await page.getByLabel("E-mail address").isVisible()).toBe(false);
+		const password = page.getByLabel("Password", { exact: true });
+		await password.fill("short");
+		await page.getByRole("button", { name: "Set the password" }).click();
+		await page.getByRole("alert").filter({ hasText: /8/ }).waitFor();
+		expect(await password.getAttribute("aria-invalid")).toBe("true");
+		await password.fill("a-New-ladder-88");
+		await page.getByRole("button", { name: "Set the password" }).click();
+		await page.getByRole("heading", { name: "Your new password is set" }).waitFor();
+		expect(await page.getByRole("link", { name: "API reference" }).isVisible()).toBe(false);
+		expect(requests.map((url) => url.replace(/#.*$/, "")).filter((url) => url.includes(link.split("#")[1] ?? ""))).toEqual([]);
+		// What the browser itself says of the refused password.
+		expect(complaints.filter((complaint) => !complaint.includes("422"))).toEqual([]);
+		expect((await server.call("GET", "/auth/me", { token: anna.token })).status).toBe(401);
+		expect((await server.login(anna.email, "a-New-ladder-88")).id).toBe(anna.id);
+
+		await page.goto("about:blank");
+		await page.goto(link);
+		await password.fill("another-New-ladder");
+		await page.getByRole("button", { name: "Set the password" }).click();
+		await page.getByText("Ask an administrator for a new link").waitFor();
+		expect(await password.isVisible()).toBe(false);
 	});
 });
