@@ -8,9 +8,12 @@ import { findProgram, pathOf } from "./tools.ts";
 
 export type Nginx = Child & { readonly url: string; readonly port: number };
 
-/** Starts nginx on a free port of 127.0.0.1 before `target` (an http URL without path); ready when the port answers. Works as root too. */
+/**
+ * Starts nginx on a free port of 127.0.0.1 before `target` (an http URL without path), or before several in turn; ready when the port
+ * answers. Works as root too.
+ */
 export async function startNginx(options: {
-	readonly target: string;
+	readonly target: string | readonly string[];
 	readonly workers?: number;
 	/** Connections to the target that each worker keeps open; none unless told. */
 	readonly keepAlive?: number;
@@ -32,8 +35,17 @@ export async function startNginx(options: {
 	return { ...child, stop, url: `http://127.0.0.1:${port}`, port };
 }
 
-function configuration({ port, target, workers, keepAlive }: { port: number; target: string; workers: number; keepAlive: number }): string {
-	const upstream = keepAlive === 0 ? "" : `upstream target { server ${new URL(target).host}; keepalive ${keepAlive}; }`;
+type Configuration = {
+	readonly port: number;
+	readonly target: string | readonly string[];
+	readonly workers: number;
+	readonly keepAlive: number;
+};
+
+function configuration({ port, target, workers, keepAlive }: Configuration): string {
+	const isPlain = typeof target === "string" && keepAlive === 0;
+	const servers = [target].flat().map((url) => `server ${new URL(url).host};`);
+	const upstream = isPlain ? "" : `upstream target { ${servers.join(" ")} ${keepAlive === 0 ? "" : `keepalive ${keepAlive};`} }`;
 	const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path temporary/${name};`).join(" ");
 	// Workers of a root master become another user unless told; that user could not use this folder.
 	const user = process.getuid?.() === 0 ? "user root;" : "";
@@ -46,7 +58,7 @@ http {
 		listen 127.0.0.1:${port};
 		client_max_body_size 0;
 		location / {
-			proxy_pass ${keepAlive === 0 ? target : "http://target"};
+			proxy_pass ${isPlain ? target : "http://target"};
 			proxy_http_version 1.1;
 			proxy_set_header Host $http_host;
 			proxy_set_header Connection "";
