@@ -12,7 +12,7 @@ import { Generation } from "./generation.ts";
 import { lastEventOf } from "./stored.ts";
 import { createTicker } from "./ticker.ts";
 
-const READ_EVERY_MS = 25;
+const READ_EVERY_MS = 40;
 const ASK_EVERY_MS = 1000;
 const ANSWER_WITHIN_MS = 1000;
 /** An owner that is not heard for this long may be dead: the store is asked. */

@@ -9,7 +9,9 @@ import type { LogEntry, Replicas } from "../ports/replicas.ts";
 import type { Generation } from "./generation.ts";
 import { createTicker } from "./ticker.ts";
 
-const FLUSH_EVERY_MS = 25;
+const FLUSH_EVERY_MS = 40;
+/** How often a log is kept for another minute. */
+const RENEW_EVERY_MS = 20_000;
 /** A replica that has not asked for this long has no follower any more. */
 const FORGET_AFTER_MS = 3000;
 /** UTF-16 units in one entry of the log. */
@@ -30,6 +32,8 @@ type Told = {
 	part: number;
 	/** The next batch begins the log. */
 	anew: boolean;
+	/** When the log is next to be kept for longer. */
+	renewAt: number;
 };
 
 export type Teller = {
@@ -59,7 +63,7 @@ export function createTeller({ replicas, clock, log, find }: TellerDependencies)
 	const begin = (id: Id, generation: Generation): Told => {
 		const audience = told.get(id)?.audience ?? new Map<string, number>();
 		drop(id);
-		const entry: Told = { audience, unfollow: () => {}, entries: [], open: undefined, pieces: 0, part: 0, anew: true };
+		const entry: Told = { audience, unfollow: () => {}, entries: [], open: undefined, pieces: 0, part: 0, anew: true, renewAt: 0 };
 		entry.unfollow = generation.follow((event) => gather(entry, event));
 		told.set(id, entry);
 		return entry;
@@ -117,9 +121,11 @@ export function createTeller({ replicas, clock, log, find }: TellerDependencies)
 			close(entry);
 			const { entries, anew } = entry;
 			if (entries.length === 0 && !anew) return [];
+			const renew = now >= entry.renewAt || entries.at(-1)?.part.kind === "last";
+			if (renew) entry.renewAt = now + RENEW_EVERY_MS;
 			entry.entries = [];
 			entry.anew = false;
-			return [{ id, anew, entries }];
+			return [{ id, anew, renew, entries }];
 		});
 		if (batches.length === 0 || (await replicas.append(batches))) return;
 		// Their readers ask again, and are told from the beginning.

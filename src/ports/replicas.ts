@@ -42,8 +42,8 @@ export type LogPart =
 export type LogPosition = { readonly pieces: number; readonly part: number };
 export type LogEntry = { readonly position: LogPosition; readonly part: LogPart };
 
-/** `anew`: whatever was there of this generation is dropped first. */
-export type LogBatch = { readonly id: Id; readonly anew: boolean; readonly entries: readonly LogEntry[] };
+/** `anew`: whatever was there of this generation is dropped first. `renew`: the log is kept for a minute from now on. */
+export type LogBatch = { readonly id: Id; readonly anew: boolean; readonly renew: boolean; readonly entries: readonly LogEntry[] };
 
 export type Replicas = {
 	/** Names this process for as long as it runs. */
@@ -64,7 +64,7 @@ export type Replicas = {
 	askAll(question: Question, withinMs: number): Promise<readonly Answer[]>;
 	/** Sets what answers the others. */
 	answerWith(answer: (question: Question, from: string) => Promise<Answer>): void;
-	/** Adds to the logs of generations, kept for a minute after the last part. `false`: not, or not all of it. */
+	/** Adds to the logs of generations. `false`: not, or not all of it. */
 	append(batches: readonly LogBatch[]): Promise<boolean>;
 	/** What stands in their logs after these positions, a bounded part of it; `undefined` when that cannot be known now. */
 	read(after: ReadonlyMap<Id, LogPosition>): Promise<ReadonlyMap<Id, readonly LogEntry[]> | undefined>;

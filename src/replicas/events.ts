@@ -24,7 +24,7 @@ export function createEventLog(link: RedisLink): Pick<Replicas, "append" | "read
 					for (const { position, part } of batch.entries) {
 						pipeline.xadd(key, "MAXLEN", "~", MAX_ENTRIES, idOf(position), "e", JSON.stringify(encode(part)));
 					}
-					pipeline.pexpire(key, KEEP_MS);
+					if (batch.renew) pipeline.pexpire(key, KEEP_MS);
 				}
 				const results = await pipeline.exec();
 				return results?.every(([error]) => error === null || isThere(error)) === true;

@@ -120,3 +120,18 @@ test("killed and brought back empty: the readers elsewhere go on, nothing is los
 	expect(seqs(own.events())).toEqual(upTo(250));
 	expect(seqs(other.events())).toEqual(upTo(250));
 });
+
+test("without any Redis: what another process makes is never called interrupted; it is told from the store when it is over", async () => {
+	await using apart = await openFleet({ mongo, redis: { url: "" }, count: 2, settings: { HEARTBEAT_INTERVAL: "300ms" } });
+	const { person, sessionId } = await apart.visitor();
+	const own = await person.stream({ sessionId, prompt: "[tokens 100] [every 20]" });
+	const { generationId = "" } = await own.until("start");
+	const elsewhere = person.at(apart.at(1));
+	const other = await elsewhere.resume(generationId);
+	await other.until("ping");
+	expect((await elsewhere.call("POST", `/chat/generations/${generationId}/stop`)).status).toBe(503);
+	expect((await elsewhere.call("GET", `/chat/sessions/${sessionId}/generation`)).body).toMatchObject({ generationId, status: "streaming" });
+	await Promise.all([own.until("end"), other.until("end")]);
+	expect(other.text()).toBe(own.text());
+	expect(await (await fetch(`${apart.at(0).address}/readyz`)).text()).not.toContain("replicas");
+});
