@@ -1,4 +1,4 @@
-// `bun run bench [startup|api|relay|fairness]`: figures beside a baseline that was measured in the same run. It never judges by time: it
+// `bun run bench [startup|api|relay|fairness|store]`: figures beside a baseline that was measured in the same run. It never judges by time: it
 // exits 0 unless it could not measure. Run it with --help for its options.
 
 import { writeFileSync } from "node:fs";
@@ -12,8 +12,9 @@ import { type Level, measureRelays, streamsAtOnce } from "./relay.ts";
 import { relayText, summarize } from "./relay-tables.ts";
 import { newDataFolder, programWords, signUp, startServer } from "./server.ts";
 import { measureStartup, startupText } from "./startup.ts";
+import { measureStores, STORE_NAMES, type StoreName, storesText } from "./store.ts";
 
-const HELP = `bun run bench [startup|api|relay|fairness] [options]      all four when none is named
+const HELP = `bun run bench [startup|api|relay|fairness|store] [options]      all but store when none is named
 
   --quick              fewer rounds; relay: 100 and 500 streams, 5 s each
   --passes N           interleaved passes of relay and api, of which the medians are shown (3)
@@ -23,9 +24,13 @@ const HELP = `bun run bench [startup|api|relay|fairness] [options]      all four
   --through LIST       relay: direct,nginx,pocketllm (all)
   --program WORDS      measures this program, such as "bun cli/main.ts"; else the compiled one, built when it is stale
   --beside WORDS       relay: a second program in the same passes, such as an older build
+  --messages N         store: messages of the large one (1000000; --quick: 100000)
+  --stores LIST        store: sqlite,mongodb (both)
   --json FILE          writes everything that was measured`;
 
-const BENCHES = ["startup", "api", "relay", "fairness"] as const;
+const BENCHES = ["startup", "api", "relay", "fairness", "store"] as const;
+/** Takes minutes by itself. */
+const ONLY_WHEN_NAMED = "store";
 const MAX_PEOPLE = 50;
 const STREAMS_OF_A_PERSON = 20;
 
@@ -83,6 +88,11 @@ async function run(
 		const data = measureFairness();
 		return { data, text: fairnessText(data) };
 	}
+	if (bench === "store") {
+		const { messages, stores, quick } = options;
+		const data = await measureStores({ messages, stores, samples: quick ? 100 : 500, seconds: quick ? 5 : 20, say });
+		return { data, text: storesText(data) };
+	}
 	const { levels, passes } = options;
 	const measured = await measureRelays({
 		contestants: await findContestants(program, options),
@@ -132,6 +142,8 @@ function readOptions(args: string[]) {
 			through: { type: "string", default: "direct,nginx,pocketllm" },
 			program: { type: "string" },
 			beside: { type: "string" },
+			messages: { type: "string" },
+			stores: { type: "string", default: STORE_NAMES.join(",") },
 			json: { type: "string" },
 			help: { type: "boolean", default: false },
 		},
@@ -140,12 +152,14 @@ function readOptions(args: string[]) {
 	const unknown = positionals.find((name) => !BENCHES.some((bench) => bench === name));
 	if (unknown !== undefined) throw new Error(`There is no bench ${unknown}; there are: ${BENCHES.join(", ")}.`);
 	return {
-		benches: BENCHES.filter((bench) => positionals.length === 0 || positionals.includes(bench)),
+		benches: BENCHES.filter((bench) => (positionals.length === 0 ? bench !== ONLY_WHEN_NAMED : positionals.includes(bench))),
 		quick,
 		program,
 		beside,
 		json,
 		help,
+		messages: readMessages(values.messages ?? (quick ? "100000" : "1000000")),
+		stores: values.stores.split(",").map(readStore),
 		passes: readCount("--passes", values.passes),
 		seconds: readSeconds(values.seconds ?? (quick ? "5" : "10")),
 		wait: values.wait === undefined ? 0 : readCount("--wait", values.wait),
@@ -170,6 +184,17 @@ function readLevel(text: string): Level {
 	const [, streams, rate] = /^([1-9]\d{0,3})x([1-9]\d{0,3})$/.exec(text) ?? [];
 	if (streams === undefined || rate === undefined) throw new Error("--levels takes streams x tokens a second, such as 100x50,500x50.");
 	return { streams: Number(streams), rate: Number(rate) };
+}
+
+function readMessages(text: string): number {
+	if (!/^[1-9]\d{1,4}000$/.test(text)) throw new Error("--messages takes thousands from 10000 on, such as 100000.");
+	return Number(text);
+}
+
+function readStore(text: string): StoreName {
+	const name = STORE_NAMES.find((one) => one === text);
+	if (name === undefined) throw new Error("--stores takes sqlite and mongodb, with a comma.");
+	return name;
 }
 
 function readContestant(text: string): string {

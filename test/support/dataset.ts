@@ -28,6 +28,7 @@ function datasetId(kind: number, index: number): Id {
 const [PERSON, LOGIN, SESSION, MESSAGE, GENERATION, AUDIT, KEY, INVITATION, GONE] = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
 export const personId = (index: number): Id => datasetId(PERSON, index);
+export const messageIdOf = (index: number): Id => datasetId(MESSAGE, index);
 export const sessionId = (index: number): Id => datasetId(SESSION, index);
 
 export function datasetSource(size: DatasetSize): CopySource {
@@ -55,18 +56,18 @@ export function datasetSource(size: DatasetSize): CopySource {
 	};
 }
 
-/** As `fill`, into a new SQLite file. */
+/** As `fillTarget`, into a new SQLite file. */
 export async function fillDatabase(path: string, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
 	const target = openSqliteTarget(path);
 	try {
-		return await fill(target, size);
+		return await fillTarget(target, size);
 	} finally {
 		await target.close();
 	}
 }
 
 /** Writes the whole of it, without reading it back. Gives rows and seconds. */
-async function fill(target: CopyTarget, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
+export async function fillTarget(target: CopyTarget, size: DatasetSize): Promise<{ rows: number; seconds: number }> {
 	const source = datasetSource(size);
 	const begun = performance.now();
 	const state: CopyState = { source: source.identity, begunAt: START, finished: null, positions: {} };

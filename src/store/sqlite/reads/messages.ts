@@ -6,6 +6,7 @@ import type { Message } from "../../../domain/message.ts";
 import type { AdminStore, MessagePage, MessageStore, MessageWalk, MessageWindow, Page, Range, Turn } from "../../../ports/store.ts";
 import type { ProgressSaver } from "../progress.ts";
 import { type MessageRow, messageFromRow, type SqlValues } from "../rows.ts";
+import { type Pages, readPage } from "./paging.ts";
 import type { Read } from "./read.ts";
 
 type MessageReads = Pick<
@@ -26,7 +27,7 @@ export function createMessageReads({ db, read, textOf }: Source & { readonly rea
 		findTurnOfGeneration: (generationId, userId) => read(() => findTurnOfGeneration(source, generationId, userId)),
 		findMessage: (id, userId) => read(() => findMessage(source, id, userId)),
 		findVersions: (message) => read(() => findVersions(source, message)),
-		findAllMessages: (range) => read(() => findAllMessages(source, range)),
+		findAllMessages: (range) => findAllMessages(source, read, range),
 	};
 }
 
@@ -127,11 +128,23 @@ function findVersions(source: Source, message: Message): readonly Message[] {
 		.map((row) => messageOf(source, row));
 }
 
-function findAllMessages(source: Source, { skip, limit }: Range): Page<Message> {
+const ALL: Pages = {
+	newestFirst: {
+		page: "SELECT * FROM messages WHERE id < $from ORDER BY id DESC LIMIT $limit OFFSET $skip",
+		step: "SELECT id FROM messages WHERE id < $from ORDER BY id DESC LIMIT 1 OFFSET $skip",
+	},
+	oldestFirst: {
+		page: "SELECT * FROM messages WHERE id > $from ORDER BY id LIMIT $limit OFFSET $skip",
+		step: "SELECT id FROM messages WHERE id > $from ORDER BY id LIMIT 1 OFFSET $skip",
+	},
+};
+
+async function findAllMessages(source: Source, read: Read, range: Range): Promise<Page<Message>> {
 	const { db } = source;
-	const rows = db.query<MessageRow, [SqlValues]>("SELECT * FROM messages ORDER BY seq DESC LIMIT $limit OFFSET $skip").all({ skip, limit });
-	const total = db
-		.query<{ count: number }, []>("SELECT sum(count) AS count FROM totals WHERE name IN ('user', 'assistant', 'system')")
-		.get();
-	return { items: rows.map((row) => messageOf(source, row)), total: total?.count ?? 0 };
+	const totals = await read(() =>
+		db.query<{ count: number }, []>("SELECT sum(count) AS count FROM totals WHERE name IN ('user', 'assistant', 'system')").get(),
+	);
+	const total = totals?.count ?? 0;
+	const rows = await readPage<MessageRow>({ db, read }, ALL, range, total);
+	return { items: rows.map((row) => messageOf(source, row)), total };
 }

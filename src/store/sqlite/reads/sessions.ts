@@ -5,6 +5,7 @@ import type { Id } from "../../../domain/id.ts";
 import type { Session } from "../../../domain/session.ts";
 import type { AdminStore, Page, Range, SessionQuery, SessionStore } from "../../../ports/store.ts";
 import { type SessionRow, type SqlValues, sessionFromRow } from "../rows.ts";
+import { type Pages, readPage } from "./paging.ts";
 import type { Read } from "./read.ts";
 
 type SessionReads = Pick<SessionStore, "findSession" | "findSessions" | "walkSessions"> & Pick<AdminStore, "findAllSessions">;
@@ -34,7 +35,7 @@ export function createSessionReads({ db, read }: { readonly db: Database; readon
 			}),
 		findSessions: (query) => read(() => findSessions(db, query)),
 		walkSessions: (userId, after, limit) => read(() => walkSessions(db, userId, after, limit)),
-		findAllSessions: (range) => read(() => findAllSessions(db, range)),
+		findAllSessions: (range) => findAllSessions(db, read, range),
 	};
 }
 
@@ -54,8 +55,20 @@ function walkSessions(db: Database, userId: Id, after: Session | null, limit: nu
 		.map(sessionFromRow);
 }
 
-function findAllSessions(db: Database, { skip, limit }: Range): Page<Session> {
-	const rows = db.query<SessionRow, [SqlValues]>("SELECT * FROM sessions ORDER BY seq DESC LIMIT $limit OFFSET $skip").all({ skip, limit });
-	const total = db.query<{ count: number }, []>("SELECT count FROM totals WHERE name = 'sessions'").get();
-	return { items: rows.map(sessionFromRow), total: total?.count ?? 0 };
+const ALL: Pages = {
+	newestFirst: {
+		page: "SELECT * FROM sessions WHERE id < $from ORDER BY id DESC LIMIT $limit OFFSET $skip",
+		step: "SELECT id FROM sessions WHERE id < $from ORDER BY id DESC LIMIT 1 OFFSET $skip",
+	},
+	oldestFirst: {
+		page: "SELECT * FROM sessions WHERE id > $from ORDER BY id LIMIT $limit OFFSET $skip",
+		step: "SELECT id FROM sessions WHERE id > $from ORDER BY id LIMIT 1 OFFSET $skip",
+	},
+};
+
+async function findAllSessions(db: Database, read: Read, range: Range): Promise<Page<Session>> {
+	const totals = await read(() => db.query<{ count: number }, []>("SELECT count FROM totals WHERE name = 'sessions'").get());
+	const total = totals?.count ?? 0;
+	const rows = await readPage<SessionRow>({ db, read }, ALL, range, total);
+	return { items: rows.map(sessionFromRow), total };
 }
