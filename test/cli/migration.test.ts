@@ -177,4 +177,56 @@ describe("a data folder of the first version", () => {
 		expectCopy(folder.dataDir);
 		expect(JSON.parse((await run(["migrate", "--status", "--json"], folder)).stdout).pending).toEqual([]);
 	});
+
+	test("killed with -9 at any moment of its migration and migrated again it is what it would have been, and no copy is half one", async () => {
+		const whole = withMoreHistory();
+		expect((await run(["migrate"], whole)).status).toBe(0);
+		const folder = withMoreHistory();
+		const stages = new Set<number>();
+		for (let round = 0; round < 12; round += 1) {
+			const child = Bun.spawn([await binary(), "migrate"], { env: environmentOf(folder), stdout: "ignore", stderr: "ignore" });
+			// Denser where the program has started: a start takes some 30 ms here, and more on a busy machine.
+			await Bun.sleep(20 + round * 12);
+			child.kill("SIGKILL");
+			await child.exited;
+			stages.add(versionOf(folder.file));
+		}
+		expect((await run(["migrate"], folder)).status).toBe(0);
+		expect(contentOf(folder.file)).toBe(contentOf(whole.file));
+		const copies = readdirSync(join(folder.dataDir, "backups")).filter((name) => name.endsWith(".db"));
+		for (const copy of copies) {
+			const database = new Database(join(folder.dataDir, "backups", copy), { readonly: true });
+			expect(database.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+			expect(database.query("SELECT count(*) AS count FROM messages").get()).toEqual({ count: MESSAGES + 2 });
+			database.close();
+		}
+		expect(copies.length).toBeGreaterThan(0);
+		console.log(`killed 12 times; the schema was found at ${[...stages].join(", ")}; ${copies.length} copies`);
+	});
 });
+
+const MESSAGES = 20_000;
+
+/** Large enough for a kill to come in the middle. */
+function withMoreHistory(): Folder {
+	const folder = firstVersion();
+	const database = new Database(folder.file);
+	database.run(
+		`WITH RECURSIVE numbers (value) AS (SELECT 1000 UNION ALL SELECT value + 1 FROM numbers WHERE value < ${999 + MESSAGES})
+		INSERT INTO messages (id, session_id, user_id, role, created_at, status, in_force, content)
+		SELECT format('%024x', value), '${id(4)}', '${id(1)}', 'user', value, 'sent', 1, format('text %d', value * value) FROM numbers`,
+	);
+	database.close();
+	return folder;
+}
+
+/** The schema and every row. */
+function contentOf(file: string): string {
+	const database = new Database(file, { readonly: true });
+	const schema = database
+		.query<{ type: string; name: string; sql: string | null }, []>("SELECT type, name, sql FROM sqlite_schema ORDER BY name")
+		.all();
+	const rows = schema.filter(({ type }) => type === "table").map(({ name }) => [name, database.query(`SELECT * FROM "${name}"`).values()]);
+	database.close();
+	return JSON.stringify([schema, rows]);
+}
