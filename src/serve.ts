@@ -50,6 +50,9 @@ export type RunningServer = {
 
 const PURGE_EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+/** How far answers may run ahead of a database server that is away; nothing runs ahead of a file for long. */
+const AWAY_STORE = { unstoredTimeout: 30_000, mostUnstored: 256 * 1024 };
+const OWN_STORE = { unstoredTimeout: Number.POSITIVE_INFINITY, mostUnstored: Number.POSITIVE_INFINITY };
 
 /** See `serve` of the wiring. */
 export async function startServer({ config }: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
@@ -188,6 +191,7 @@ function compose({ config, log, store, isStoreShared, sharing, clock, setup, isD
 			yieldTimeout: config.generationYieldTimeout,
 			heartbeatInterval: config.heartbeatInterval,
 			maxAnswerBytes: config.maxAnswerBytes,
+			...(isStoreShared ? AWAY_STORE : OWN_STORE),
 			contextMessages: config.contextMessages,
 			systemPrompt: config.systemPrompt ?? null,
 		},

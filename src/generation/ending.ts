@@ -52,6 +52,11 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 	/** The code that the reader is told: the outcome's, or the store's when it could not be stored. */
 	const storeEnd = async (job: Job, outcome: Outcome): Promise<ErrorCode | null> => {
 		const end = endOf(job, outcome);
+		if (outcome.code === "store_unavailable") {
+			// Nobody waits once more for a store that was waited for.
+			unstored.add(end);
+			return outcome.code;
+		}
 		try {
 			const isStored = await store.finishAnswer(end);
 			// Its session was deleted meanwhile, or others took this process for dead and ended it: an `end` would say that it is stored.

@@ -23,6 +23,8 @@ export type Engine = ReturnType<typeof createEngine>;
 /** How long a new turn waits for the follower of the one before to go: a proxy may report a closed connection late. */
 const FOLLOWER_GRACE_MS = 1000;
 const LOOK_EVERY_MS = 50;
+/** For how long a shutdown waits for the last ends to be stored. */
+const LAST_ENDS_MS = 10_000;
 
 export function createEngine(deps: EngineDependencies) {
 	const { store, router, queue, clock, log, isStoreShared } = deps;
@@ -210,6 +212,8 @@ export function createEngine(deps: EngineDependencies) {
 			toldAt: now,
 			savedAt: now,
 			savedSeq: 0,
+			unstoredSince: undefined,
+			storedUnits: 0,
 		};
 		jobs.set(generation.facts.id, job);
 		bySession.set(request.session.id, job);
@@ -286,7 +290,8 @@ export function createEngine(deps: EngineDependencies) {
 			while (jobs.size > 0 && clock.elapsed() < deadline) await Bun.sleep(LOOK_EVERY_MS);
 			const rest = [...jobs.values()];
 			for (const job of rest) settler.settle(job, interrupted("server_shutdown"));
-			await Promise.all(rest.map((job) => job.generation.done));
+			// A store that is away must not keep the process for ever; what it has not taken is repaired later.
+			await Promise.race([Promise.all(rest.map((job) => job.generation.done)), Bun.sleep(LAST_ENDS_MS)]);
 			await elsewhere.close();
 			watcher.stop();
 		},

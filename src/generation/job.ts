@@ -24,6 +24,9 @@ export type EnginePolicy = {
 	readonly yieldTimeout: number;
 	readonly heartbeatInterval: number;
 	readonly maxAnswerBytes: number;
+	/** For how long, and with how many characters, an answer may run ahead of a store that is away; `Infinity` where the store is this process's own. */
+	readonly unstoredTimeout: number;
+	readonly mostUnstored: number;
 	readonly contextMessages: number;
 	readonly systemPrompt: string | null;
 };
@@ -94,6 +97,10 @@ export type Job = {
 	/** When its text was last handed to the store, and up to where. */
 	savedAt: number;
 	savedSeq: number;
+	/** Since when the store has owed an answer for what it was handed; `undefined` when it owes none. */
+	unstoredSince: number | undefined;
+	/** The length of the text that it has taken, in UTF-16 units. */
+	storedUnits: number;
 };
 
 export type Outcome = {

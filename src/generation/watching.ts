@@ -1,6 +1,6 @@
 // What time does to generations: deadlines, heartbeats, answers that nobody follows, logins that ended, and the second's save (G2).
 
-import { ERROR_SENTENCES } from "../domain/errors.ts";
+import { ERROR_SENTENCES, PocketError } from "../domain/errors.ts";
 import type { ErrorEvent, StopReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
 import type { Progress } from "../ports/store.ts";
@@ -12,6 +12,8 @@ import { createTicker, type Ticker } from "./ticker.ts";
 const TICK_MS = 100;
 /** With the tick, an answer is stored at least once a second. */
 const SAVE_EVERY_MS = 900;
+/** A store that takes longer than this is late: then it counts how far an answer has run ahead of it. */
+const LATE_STORE_MS = 2000;
 const LOGIN_CHECK_MS = 3000;
 const SIGNED_OUT: ErrorEvent = { type: "error", code: "signed_out", error: ERROR_SENTENCES.signed_out, retryable: false };
 
@@ -39,6 +41,10 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 		// While its end is being stored nothing else can happen to it.
 		if (generation.isOver()) return;
 		if (meetsDeadline(job, now)) return;
+		if (isFarAhead(job, now)) {
+			settler.settle(job, interrupted("store_unavailable"));
+			return;
+		}
 		// While it waited, the last server that might have had its model said that it has not.
 		if (job.sentAt === undefined && job.ticket.candidates().length === 0) settler.settle(job, failed("model_not_found"));
 		const orphaned = generation.orphanedFor();
@@ -59,6 +65,12 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 		if (silence < (isSilentFromStart ? policy.firstTokenTimeout : policy.idleTimeout)) return false;
 		driver.fail(job, { code: "upstream_timeout" });
 		return true;
+	};
+
+	/** Whether an answer has run further ahead of the store than it may: what nobody stores nobody can promise. */
+	const isFarAhead = ({ generation, unstoredSince, storedUnits }: Job, now: number): boolean => {
+		if (unstoredSince === undefined || now - unstoredSince < LATE_STORE_MS) return false;
+		return now - unstoredSince >= policy.unstoredTimeout || generation.units() - storedUnits > policy.mostUnstored;
 	};
 
 	/**
@@ -92,17 +104,30 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 	 */
 	const save = (now: number): void => {
 		const progress: Progress[] = [];
+		const handed: { readonly job: Job; readonly seq: number; readonly units: number }[] = [];
 		for (const job of registry.jobs.values()) {
 			const { generation } = job;
 			if (now - job.savedAt < SAVE_EVERY_MS || generation.isOver() || generation.seq() === job.savedSeq) continue;
 			job.savedAt = now;
 			job.savedSeq = generation.seq();
+			job.unstoredSince ??= now;
+			handed.push({ job, seq: job.savedSeq, units: generation.units() });
 			progress.push({ messageId: generation.facts.answerId, ...generation.text() });
 		}
 		if (progress.length === 0) return;
-		store
-			.saveProgress(progress)
-			.catch((error: unknown) => log.warn({ err: error }, "answers so far could not be stored; the next second tries again"));
+		store.saveProgress(progress).then(
+			() => {
+				for (const { job, seq, units } of handed) {
+					job.storedUnits = units;
+					job.unstoredSince = job.savedSeq > seq ? now : undefined;
+				}
+			},
+			(error: unknown) => {
+				log.warn({ err: error }, "answers so far could not be stored; the next second tries again");
+				// A full disk is no store that is away: what runs goes on.
+				if (error instanceof PocketError && error.code === "store_full") for (const { job } of handed) job.unstoredSince = undefined;
+			},
+		);
 	};
 
 	const tick = (): void => {

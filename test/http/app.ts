@@ -45,6 +45,8 @@ export async function composeApp(): Promise<{ app: App; close: () => Promise<voi
 			yieldTimeout: 1000,
 			heartbeatInterval: 1000,
 			maxAnswerBytes: 1000,
+			unstoredTimeout: 30_000,
+			mostUnstored: 1000,
 			contextMessages: 1,
 			systemPrompt: null,
 		},

@@ -55,6 +55,8 @@ export async function openApp() {
 			yieldTimeout: MINUTE,
 			heartbeatInterval: MINUTE,
 			maxAnswerBytes: 1000,
+			unstoredTimeout: 30_000,
+			mostUnstored: 1000,
 			contextMessages: 10,
 			systemPrompt: null,
 		},

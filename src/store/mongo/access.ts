@@ -17,7 +17,7 @@ import type {
 	StateDocument,
 	UserDocument,
 } from "./documents.ts";
-import { duplicateIndex, isAway, translate } from "./errors.ts";
+import { duplicateIndex, isAway, isInDoubt, translate } from "./errors.ts";
 
 export type CollectionNames = { readonly users: string; readonly sessions: string; readonly messages: string };
 
@@ -67,11 +67,16 @@ export type Access = Collections & {
 	/** A whole operation of the port. */
 	readonly operate: <T>(body: () => Promise<T>) => Promise<T>;
 	readonly step: Step;
-	/** Refuses new operations and waits for those under way. */
+	/** As a step, tried again and again for 30 s while the server is away: for what somebody waits for who cannot ask again. */
+	readonly persist: <T>(act: (isRetry: boolean) => Promise<T>) => Promise<T>;
+	/** Refuses new operations and waits for those under way, for at most 5 s. */
 	readonly drain: () => Promise<void>;
 };
 
 const STEP_LIMIT_MS = 10_000;
+const PERSIST_LIMIT_MS = 30_000;
+const PERSIST_PAUSE_MS = 250;
+const DRAIN_LIMIT_MS = 5_000;
 /** For what walks through many documents. */
 export const LONG_STEP_MS = 30_000;
 
@@ -84,6 +89,18 @@ export function createAccess(collections: Collections): Access {
 			return await body();
 		} catch (error) {
 			throw translate(error);
+		}
+	}
+
+	async function persist<T>(act: (isRetry: boolean) => Promise<T>): Promise<T> {
+		const deadline = performance.now() + PERSIST_LIMIT_MS;
+		for (let tries = 0; ; tries += 1) {
+			try {
+				return await step((isRetry) => act(isRetry || tries > 0), Math.min(STEP_LIMIT_MS, deadline - performance.now()));
+			} catch (error) {
+				if (!isInDoubt(error) || isClosed || performance.now() + PERSIST_PAUSE_MS >= deadline) throw error;
+			}
+			await Bun.sleep(PERSIST_PAUSE_MS);
 		}
 	}
 
@@ -100,9 +117,10 @@ export function createAccess(collections: Collections): Access {
 			}
 		},
 		step,
+		persist,
 		async drain() {
 			isClosed = true;
-			await Promise.allSettled(running);
+			await Promise.race([Promise.allSettled(running), Bun.sleep(DRAIN_LIMIT_MS)]);
 		},
 	};
 }

@@ -28,7 +28,7 @@ export type Turns = TurnOperations & {
 type TurnDeps = { readonly access: Access; readonly presence: Presence; readonly state: SessionState; readonly doubts: Doubts };
 
 export function createTurns({ access, presence, state, doubts }: TurnDeps): Turns {
-	const { operate, step, sessions, messages } = access;
+	const { operate, step, persist, sessions, messages } = access;
 
 	async function requireNewClientId(sessionId: Id, clientMessageId: string | null): Promise<void> {
 		if (clientMessageId === null) return;
@@ -215,13 +215,13 @@ export function createTurns({ access, presence, state, doubts }: TurnDeps): Turn
 	/**
 	 * The answer first: it counts, and the engine tells its reader. Then the session gives up the lease and shows it. A crash between the
 	 * two, or a server that is away: the next turn there, or the next start, finds the lease of an answer that has ended, and does it.
-	 * The same end once more (its first outcome was unknown) gives the same result.
+	 * The same end once more (its first outcome was unknown) gives the same result. The reader's last event waits for it, so it has patience.
 	 */
 	async function finishAnswer(end: AnswerEnd): Promise<boolean> {
 		const _id = toObjectId(end.messageId);
 		const session_id = toObjectId(end.sessionId);
 		const ended_at = new Date(end.now);
-		const finished = await step(() => messages.updateOne({ _id, session_id, status: "streaming" }, endOf(end, ended_at)));
+		const finished = await persist(() => messages.updateOne({ _id, session_id, status: "streaming" }, endOf(end, ended_at)));
 		if (finished.matchedCount === 0) {
 			const found = await step(() => messages.findOne({ _id, session_id }));
 			if (found === null || !isSameEnd(found, end)) return false;
