@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Config } from "../src/config/options.ts";
 import { PocketError } from "../src/domain/errors.ts";
-import { checkPassword, generatePassword } from "../src/wiring.ts";
+import { generatePassword, passwordCheck } from "../src/wiring.ts";
 import { askSecret } from "./prompts.ts";
 import type { Shell } from "./shell.ts";
 
@@ -36,18 +36,19 @@ export async function obtainPassword(shell: Shell, config: Config, options: Pass
 	if (options.generatePassword === true) return { password: generatePassword(), generated: true };
 	if (!hasPasswordFlag(options)) return { password: await askTwice(config), generated: false };
 	const password = options.passwordFile === undefined ? await readStandardInput() : readPasswordFile(shell, options.passwordFile);
-	const problem = checkPassword(config, password);
+	const problem = (await passwordCheck(config))(password);
 	if (problem !== undefined) throw new PocketError("weak_password", { sentence: problem });
 	return { password, generated: false };
 }
 
 async function askTwice(config: Config): Promise<string> {
 	const what = "the password";
+	const check = await passwordCheck(config);
 	const password = await askSecret({
 		message: `Password (at least ${config.passwordMinLength} characters)`,
 		what,
 		flag: PASSWORD_FLAGS,
-		validate: (text) => checkPassword(config, text),
+		validate: check,
 	});
 	await askSecret({
 		message: "The same password again",

@@ -40,7 +40,7 @@ export function composeAdministration({ store, clock, audit, passwords, policy, 
 			clock,
 			audit,
 			hashNew: async (password) => {
-				accounts.requireGoodPassword(password, "body.password");
+				await accounts.requireGoodPassword(password, "body.password");
 				return passwords.hash(password);
 			},
 			newSecret: newHashedSecret,

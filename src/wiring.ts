@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Administration } from "./administration.ts";
 import type { KeyService } from "./auth/keys.ts";
-import { createPasswords } from "./auth/passwords.ts";
+import { createPasswords, loadJudge } from "./auth/passwords.ts";
 import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
@@ -90,10 +90,13 @@ function publicUrlOf({ publicUrl, host, port }: Config): string {
 	return publicUrl ?? `http://${name}:${port}`;
 }
 
-/** What is wrong with a new password, as a sentence; `undefined` when nothing is. */
-export function checkPassword(config: Config, password: string): string | undefined {
-	const problem = createPasswords({ minLength: config.passwordMinLength }).problem(password);
-	return problem === undefined ? undefined : `The password ${problem}.`;
+/** Gives what says what is wrong with a new password, as a sentence; `undefined` when nothing is. */
+export async function passwordCheck(config: Config): Promise<(password: string) => string | undefined> {
+	const judge = await loadJudge(config.passwordMinLength);
+	return (password) => {
+		const problem = judge(password);
+		return problem === undefined ? undefined : `The password ${problem}.`;
+	};
 }
 
 /** One person's keys, and who that is. Codes: those of `withPeople`, `user_not_found`. */

@@ -20,7 +20,7 @@ export function createAccountMaker({ store, passwords, clock }: { store: UserSto
 		const badEmail = emailProblem(email);
 		if (badEmail !== undefined)
 			throw new PocketError("validation_failed", { sentence: badEmail, fields: [{ path: "body.email", message: badEmail }] });
-		requireGoodPassword(person.password, "body.password");
+		await requireGoodPassword(person.password, "body.password");
 		const now = clock.now();
 		return {
 			id: clock.newId(),
@@ -35,8 +35,9 @@ export function createAccountMaker({ store, passwords, clock }: { store: UserSto
 		};
 	};
 
-	const requireGoodPassword = (password: string, path: string): void => {
-		const problem = passwords.problem(password);
+	/** Codes: `weak_password`. */
+	const requireGoodPassword = async (password: string, path: string): Promise<void> => {
+		const problem = await passwords.problem(password);
 		if (problem === undefined) return;
 		throw new PocketError("weak_password", { sentence: `The password ${problem}.`, fields: [{ path, message: problem }] });
 	};

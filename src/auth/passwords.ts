@@ -2,6 +2,7 @@
 // core, so a bounded number runs at once, and a bounded number waits.
 
 import { PocketError } from "../domain/errors.ts";
+import { loadKnownPasswords } from "./known-passwords.ts";
 
 export type Passwords = {
 	/** An argon2id hash (PHC form) of the whole password in NFC. Codes: `busy`. */
@@ -10,8 +11,8 @@ export type Passwords = {
 	verify(password: string, hash: string | undefined): Promise<boolean>;
 	/** Whether a hash should be replaced by a new one at the next good login. */
 	isOutdated(hash: string): boolean;
-	/** What is wrong with a new password, as a sentence; `undefined` when nothing is. */
-	problem(password: string): string | undefined;
+	/** As `Judge`. */
+	problem(password: string): Promise<string | undefined>;
 };
 
 /** Accepted whole, in characters. */
@@ -24,11 +25,19 @@ const WAITING = 100;
 /** What bcrypt of the old gateway looked at. */
 const BCRYPT_BYTES = 72;
 
-const COMMON = new Set(
-	"password password1 password12 password123 passw0rd p@ssw0rd 12345678 123456789 1234567890 qwertyuiop qwerty123 qwerty12 iloveyou 11111111 00000000 87654321 1q2w3e4r 1qaz2wsx abcd1234 abc12345 letmein1 welcome1 admin123 administrator sunshine princess football baseball superman trustno1 changeme dragon123 monkey123 pocketllm".split(
-		" ",
-	),
-);
+/** Says what is wrong with a new password, as the rest of a sentence: "must have at least …"; `undefined` when nothing is. */
+export type Judge = (password: string) => string | undefined;
+
+/** The rules of new passwords: length, and a list of common ones, which is loaded here. */
+export async function loadJudge(minLength: number): Promise<Judge> {
+	const isCommon = await loadKnownPasswords();
+	return (password) => {
+		const length = [...password.normalize("NFC")].length;
+		if (length < minLength) return `must have at least ${minLength} characters`;
+		if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
+		return isCommon(password) ? "is one of the most common passwords; choose another" : undefined;
+	};
+}
 
 export function createPasswords({ minLength }: { minLength: number }): Passwords {
 	const inTurn = createTurnstile(AT_ONCE, WAITING);
@@ -43,13 +52,7 @@ export function createPasswords({ minLength }: { minLength: number }): Passwords
 				return isRight && hash !== undefined;
 			}),
 		isOutdated: (hash) => !hash.startsWith(`$argon2id$v=19$m=${ARGON2ID.memoryCost},t=${ARGON2ID.timeCost},`),
-		problem: (password) => {
-			const length = [...password.normalize("NFC")].length;
-			if (length < minLength) return `must have at least ${minLength} characters`;
-			if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
-			if (COMMON.has(password.toLowerCase())) return "is one of the most common passwords; choose another";
-			return undefined;
-		},
+		problem: async (password) => (await loadJudge(minLength))(password),
 	};
 }
 

@@ -231,7 +231,7 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 
 		/** Sets a new password with a reset token, once, and ends every login of that person. Codes: `invalid_reset_token`, `weak_password`. */
 		confirmPasswordReset: async (token: string, newPassword: string): Promise<void> => {
-			requireGoodPassword(newPassword, "body.newPassword");
+			await requireGoodPassword(newPassword, "body.newPassword");
 			await store.resetPassword(hashSecret(token), await passwords.hash(newPassword), clock.now());
 		},
 
@@ -240,7 +240,7 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 		/** Codes: `wrong_password`, `weak_password`, `busy`. Every other login of this person ends. */
 		changePassword: async ({ user, loginId }: Authenticated, currentPassword: string, newPassword: string): Promise<void> => {
 			await requirePassword(user, currentPassword);
-			requireGoodPassword(newPassword, "body.newPassword");
+			await requireGoodPassword(newPassword, "body.newPassword");
 			const passwordHash = await passwords.hash(newPassword);
 			await store.changePassword({ userId: user.id, verifiedHash: user.passwordHash, passwordHash, keptLogin: loginId, now: clock.now() });
 		},
