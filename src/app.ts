@@ -9,6 +9,7 @@ import { adminRoutes } from "./admin/routes.ts";
 import { createAdminService } from "./admin/service.ts";
 import { composeAdministration } from "./administration.ts";
 import { createAudit } from "./audit/recorder.ts";
+import { createGuessGuard } from "./auth/guessing.ts";
 import { keyRoutes } from "./auth/key-routes.ts";
 import { createKeyService, isPersonalKey } from "./auth/keys.ts";
 import { loginRoutes } from "./auth/login-routes.ts";
@@ -94,6 +95,7 @@ export function createApp(deps: AppDependencies): App {
 	const models = createModelService({ clock, log, ...deps.models });
 	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf, board: deps.board });
 	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
+	const guesses = createGuessGuard({ limiter, isSignedInFrom: auth.isSignedInFrom });
 	const keys = createKeyService({ store, audit, clock, log });
 	const authenticate = async (token: string, address: string): Promise<Principal> => {
 		if (!isPersonalKey(token)) return auth.authenticate(token, address);
@@ -148,10 +150,10 @@ export function createApp(deps: AppDependencies): App {
 		.use(accountPageRoutes())
 		.group(PREFIX, (api) =>
 			api
-				.use(authRoutes({ auth, limiter }))
+				.use(authRoutes({ auth, limiter, guesses }))
 				.use(keyRoutes({ keys }))
 				.use(loginRoutes({ logins, audit }))
-				.use(ownAccountRoutes({ auth, limiter, removePerson: people.remove }))
+				.use(ownAccountRoutes({ auth, guesses, removePerson: people.remove }))
 				.use(exportRoutes({ exporter, audit, clock, log, findUser: users.findUser, isLoginGood }))
 				.use(userRoutes({ users, createUser: auth.createUser }))
 				.use(chatRoutes({ chat, limiter }))

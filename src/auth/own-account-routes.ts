@@ -5,34 +5,28 @@ import { PocketError } from "../domain/errors.ts";
 import type { User } from "../domain/user.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { callerOf, principalOf } from "../http/exchange.ts";
-import { countRequest } from "../http/limits.ts";
 import type { Actor } from "../ports/audit.ts";
-import type { Limiter } from "../ports/limiter.ts";
+import type { GuessGuard } from "./guessing.ts";
 import * as schema from "./schema.ts";
-import { hashSecret } from "./secrets.ts";
 import type { AuthService } from "./service.ts";
 
 export type OwnAccountDependencies = {
 	readonly auth: AuthService;
-	readonly limiter: Limiter;
+	readonly guesses: GuessGuard;
 	/** Handed over from the administration: an account with everything that belongs to it. Codes: `user_not_found`, `last_admin`. */
 	readonly removePerson: (user: User, actor: Actor) => Promise<void>;
 };
 
-export function ownAccountRoutes({ auth, limiter, removePerson }: OwnAccountDependencies) {
-	/** Guesses of the own password count as those of a login do. */
-	const countGuess = (request: Request): Promise<void> =>
-		countRequest(limiter, request, "login", `account:${hashSecret(principalOf(request).user.email)}`);
-
+export function ownAccountRoutes({ auth, guesses, removePerson }: OwnAccountDependencies) {
 	return new Elysia({ prefix: "/users" })
 		.post(
 			"/change-password",
 			async ({ body, request, set }) => {
 				const principal = principalOf(request);
-				await countGuess(request);
 				if (body.currentPassword === body.newPassword)
 					throw new PocketError("weak_password", { sentence: "The new password is the old one." });
-				await auth.changePassword(principal, body.currentPassword, body.newPassword);
+				const change = () => auth.changePassword(principal, body.currentPassword, body.newPassword);
+				await guesses.ownPassword(request, principal.user.id, change);
 				set.status = 204;
 			},
 			{
@@ -52,8 +46,7 @@ export function ownAccountRoutes({ auth, limiter, removePerson }: OwnAccountDepe
 			"/me",
 			async ({ body, request, set }) => {
 				const { user } = principalOf(request);
-				await countGuess(request);
-				await auth.requirePassword(user, body.password);
+				await guesses.ownPassword(request, user.id, () => auth.requirePassword(user, body.password));
 				await removePerson(user, { byId: user.id, caller: callerOf(request) });
 				set.status = 204;
 			},

@@ -8,6 +8,7 @@ import { userJson } from "../http/json.ts";
 import { countRequest } from "../http/limits.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Person } from "./accounts.ts";
+import type { GuessGuard } from "./guessing.ts";
 import * as schema from "./schema.ts";
 import { hashSecret } from "./secrets.ts";
 import type { AuthService, Grant } from "./service.ts";
@@ -34,7 +35,9 @@ function personOf(body: { email: string; password: string; name?: string | null;
 	return { email: body.email, password: body.password, name: body.name ?? null, avatarUrl: body.avatar_url || null };
 }
 
-export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limiter }) {
+export type AuthRouteDependencies = { readonly auth: AuthService; readonly limiter: Limiter; readonly guesses: GuessGuard };
+
+export function authRoutes({ auth, limiter, guesses }: AuthRouteDependencies) {
 	const countByAddress = (request: Request, name: "login" | "signup") =>
 		countRequest(limiter, request, name, `address:${exchangeOf(request).address}`);
 	/** The account is counted by a hash of what was typed, existing or not. */
@@ -65,9 +68,8 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 		.post(
 			"/login",
 			async ({ body, request }) => {
-				await countByAddress(request, "login");
-				await countByAccount(request, body.email);
-				return grantJson(await auth.login(body.email, body.password, callerOf(request)));
+				const signIn = () => auth.login(body.email, body.password, callerOf(request));
+				return grantJson(await guesses.password(request, body.email, signIn));
 			},
 			{
 				body: schema.loginBody,
@@ -135,8 +137,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 		.post(
 			"/setup",
 			async ({ body, request }) => {
-				await countByAddress(request, "login");
-				return grantJson(await auth.claimSetup(body.token, personOf(body), callerOf(request)));
+				return grantJson(await guesses.token(request, () => auth.claimSetup(body.token, personOf(body), callerOf(request))));
 			},
 			{
 				body: schema.setupBody,
@@ -188,8 +189,7 @@ export function authRoutes({ auth, limiter }: { auth: AuthService; limiter: Limi
 		.post(
 			"/password-reset/confirm",
 			async ({ body, request, set }) => {
-				await countByAddress(request, "login");
-				await auth.confirmPasswordReset(body.token, body.newPassword);
+				await guesses.token(request, () => auth.confirmPasswordReset(body.token, body.newPassword));
 				set.status = 204;
 			},
 			{

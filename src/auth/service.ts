@@ -177,6 +177,14 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 			return found !== undefined && found.login.revokedAt === null && !found.user.disabled;
 		},
 
+		/** Whether the person with this address is signed in from there now; for an address of nobody the same is asked for nobody. */
+		isSignedInFrom: async (email: string, address: string): Promise<boolean> => {
+			const user = await store.findUserByEmail(normalizeEmail(email));
+			const living = { now: clock.now(), idleMs: policy.refreshIdleTtl, skip: 0, limit: 100 };
+			const { items } = await store.findLogins({ userId: user?.id ?? clock.newId(), ...living });
+			return user !== undefined && items.some((login) => login.address === address);
+		},
+
 		/** A fresh access token of the same login. */
 		renew: ({ user, loginId, loginExpiresAt }: Authenticated): Promise<Grant> => grantAccess(user, loginId, loginExpiresAt),
 

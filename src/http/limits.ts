@@ -12,7 +12,8 @@ export async function countRequest(limiter: Limiter, request: Request, name: Lim
 	if (!verdict.allowed) throw new PocketError("rate_limited", { retryAfter: verdict.resetSeconds });
 }
 
-function describeVerdict(headers: Headers, name: LimitName, verdict: LimitVerdict): void {
+/** Puts what a limit says on the answer. */
+export function describeVerdict(headers: Headers, name: LimitName, verdict: LimitVerdict): void {
 	headers.set("ratelimit-policy", `"${name}";q=${verdict.limit.count};w=${verdict.limit.seconds}`);
 	headers.set("ratelimit", `"${name}";r=${verdict.remaining};t=${verdict.resetSeconds}`);
 }

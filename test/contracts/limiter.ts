@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { LimitPolicy } from "../../src/limiter/counting.ts";
-import type { Limiter, RateLimit } from "../../src/ports/limiter.ts";
+import type { Limiter, LimitVerdict, RateLimit } from "../../src/ports/limiter.ts";
 
 const NONE: LimitPolicy = { global: [], login: [], signup: [], chat: [] };
 const perMinute = (count: number): RateLimit => ({ count, seconds: 60 });
@@ -55,5 +55,78 @@ export function limiterContract(open: (policy: LimitPolicy) => Limiter): void {
 		const limiter = open({ ...NONE, chat: [perMinute(40)] });
 		const verdicts = await Promise.all(Array.from({ length: 100 }, () => limiter.consume("chat", "anna")));
 		expect(verdicts.filter((verdict) => verdict?.allowed)).toHaveLength(40);
+	});
+
+	guessContract(open);
+}
+
+/** Tries at a secret: the right ones do not add up, the wrong ones block. */
+function guessContract(open: (policy: LimitPolicy) => Limiter): void {
+	async function guess(limiter: Limiter, key: string, outcome: "wrong" | "not wrong"): Promise<LimitVerdict | undefined> {
+		const begun = await limiter.guess(key);
+		if (begun?.verdict.allowed) await begun.end(outcome);
+		return begun?.verdict;
+	}
+	const guessing = (count: number, seconds: number) => open({ ...NONE, login: [{ count, seconds }] });
+
+	test("without a limit a guess has no verdict", async () => {
+		expect(await open(NONE).guess("anna")).toBeUndefined();
+	});
+
+	test("any number of right guesses one after the other is allowed", async () => {
+		const limiter = guessing(3, 60);
+		for (let n = 0; n < 50; n += 1) expect(await guess(limiter, "anna", "not wrong")).toMatchObject({ allowed: true, remaining: 2 });
+	});
+
+	test("wrong guesses are allowed up to the limit; then the key is blocked, also for right ones, and no other key", async () => {
+		const limiter = guessing(3, 60);
+		for (const remaining of [2, 1, 0]) expect(await guess(limiter, "anna", "wrong")).toMatchObject({ allowed: true, remaining });
+		for (let n = 0; n < 20; n += 1) {
+			const verdict = await guess(limiter, "anna", "not wrong");
+			expect(verdict).toMatchObject({ allowed: false, remaining: 0, limit: { count: 3, seconds: 60 } });
+			expect(verdict?.resetSeconds).toBeGreaterThanOrEqual(58);
+			expect(verdict?.resetSeconds).toBeLessThanOrEqual(60);
+		}
+		expect(await guess(limiter, "bert", "wrong")).toMatchObject({ allowed: true });
+	});
+
+	test("right ones between do not take wrong ones back", async () => {
+		const limiter = guessing(3, 60);
+		for (const outcome of ["wrong", "not wrong", "wrong", "not wrong", "wrong"] as const) {
+			expect(await guess(limiter, "anna", outcome)).toMatchObject({ allowed: true });
+		}
+		expect(await guess(limiter, "anna", "not wrong")).toMatchObject({ allowed: false });
+	});
+
+	test("a hundred at once: as many as the limit are tried; the others wait a second, and that is no block", async () => {
+		const limiter = guessing(10, 60);
+		const begun = await Promise.all(Array.from({ length: 100 }, () => limiter.guess("anna")));
+		const allowed = begun.filter((one) => one?.verdict.allowed);
+		expect(allowed).toHaveLength(10);
+		expect(begun.filter((one) => one?.verdict.allowed === false && one.verdict.resetSeconds === 1)).toHaveLength(90);
+		await Promise.all(allowed.map((one) => one?.end("not wrong")));
+		expect(await guess(limiter, "anna", "not wrong")).toMatchObject({ allowed: true, remaining: 9 });
+	});
+
+	test("a hundred wrong ones at once make one block", async () => {
+		const limiter = guessing(4, 1);
+		await Promise.all(Array.from({ length: 100 }, () => guess(limiter, "anna", "wrong")));
+		expect(await guess(limiter, "anna", "wrong")).toMatchObject({ allowed: false, resetSeconds: 1 });
+	});
+
+	test("each block in a row is twice as long as the one before", async () => {
+		const limiter = guessing(2, 1);
+		for (const seconds of [1, 2, 4]) {
+			for (let n = 0; n < 2; n += 1) expect(await guess(limiter, "anna", "wrong")).toMatchObject({ allowed: true });
+			const verdict = await guess(limiter, "anna", "wrong");
+			expect(verdict).toMatchObject({ allowed: false, resetSeconds: seconds });
+			if (seconds < 4) await Bun.sleep(seconds * 1000 + 60);
+		}
+	}, 15_000);
+
+	test("of several limits each blocks for itself", async () => {
+		const limiter = open({ ...NONE, login: [perMinute(2), { count: 3, seconds: 3600 }] });
+		for (let n = 0; n < 2; n += 1) expect(await guess(limiter, "anna", "wrong")).toMatchObject({ allowed: true });
+		expect(await guess(limiter, "anna", "wrong")).toMatchObject({ allowed: false, limit: perMinute(2) });
 	});
 }
