@@ -2,7 +2,6 @@
 
 import { type App, createApp } from "./app.ts";
 import { createAccountMaker } from "./auth/accounts.ts";
-import { createPasswords } from "./auth/passwords.ts";
 import { createSetupGate, type SetupGate } from "./auth/setup.ts";
 import { createTokenMint } from "./auth/tokens.ts";
 import { createClock } from "./clock.ts";
@@ -10,6 +9,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
 import { describeUpstream, entryProblem, type UpstreamSetting } from "./config/upstreams.ts";
 import { watchHandles } from "./handles.ts";
+import { passwordsOf } from "./hashing.ts";
 import { createAddressReader } from "./http/address.ts";
 import { createEntry } from "./http/entry.ts";
 import { watchIdle } from "./idle.ts";
@@ -166,7 +166,7 @@ function compose({ config, log, store, isStoreShared, sharing, clock, setup, isD
 		board: sharing.board,
 		isStoreShared,
 		mint: createTokenMint({ ring: keyRing(config), clock }),
-		passwords: createPasswords({ minLength: config.passwordMinLength }),
+		passwords: passwordsOf(config),
 		setup,
 		clock,
 		log,
@@ -222,7 +222,7 @@ async function announce({ config, options, log, store, sharing, clock, app, setu
 	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
 	for (const line of sharing.describe()) print(line);
 	await findModelServers(config, options.demo, app, print);
-	const accounts = createAccountMaker({ store, clock, passwords: createPasswords({ minLength: config.passwordMinLength }) });
+	const accounts = createAccountMaker({ store, clock, passwords: passwordsOf(config) });
 	if (await accounts.lockOutPublishedAccount()) {
 		log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
 		print("demo@pocketllm.com had its published password: the account is disabled now, and no administrator any more.");

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Administration } from "./administration.ts";
 import type { KeyService } from "./auth/keys.ts";
-import { createPasswords, loadJudge } from "./auth/passwords.ts";
+import { loadJudge } from "./auth/passwords.ts";
 import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
@@ -13,6 +13,7 @@ import type { UpstreamSetting } from "./config/upstreams.ts";
 import { THIS_MACHINE } from "./domain/caller.ts";
 import { PocketError } from "./domain/errors.ts";
 import type { User } from "./domain/user.ts";
+import { passwordsOf } from "./hashing.ts";
 import type { MoveOutcome, MoveRequest } from "./moving.ts";
 import type { Audit } from "./ports/audit.ts";
 import type { Log } from "./ports/log.ts";
@@ -52,7 +53,7 @@ export async function createAdmin(
 		const accounts = createAccountMaker({
 			store,
 			clock: createClock(),
-			passwords: createPasswords({ minLength: config.passwordMinLength }),
+			passwords: passwordsOf(config),
 		});
 		const { user, outcome } = await accounts.createAdmin(request, request.promote);
 		const audit = await auditOf(store);
@@ -74,7 +75,7 @@ export async function administer<T>(config: Config, act: (administration: Admini
 				store,
 				clock: createClock(),
 				audit: await auditOf(store),
-				passwords: createPasswords({ minLength: config.passwordMinLength }),
+				passwords: passwordsOf(config),
 				policy: { ...config, publicUrl: () => publicUrlOf(config) },
 				// A running server notices within five seconds that somebody is gone.
 				stopGenerations: () => Promise.resolve(),
@@ -149,7 +150,7 @@ async function lockOutPublishedAccount(config: Config, onStep: (line: string) =>
 		const accounts = createAccountMaker({
 			store,
 			clock: createClock(),
-			passwords: createPasswords({ minLength: config.passwordMinLength }),
+			passwords: passwordsOf(config),
 		});
 		if (await accounts.lockOutPublishedAccount()) onStep("disabled demo@pocketllm.com, whose password is published");
 	});

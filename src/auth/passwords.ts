@@ -1,15 +1,15 @@
-// Passwords: how they are hashed, verified and judged. The only place that hashes. Hashing costs 64 MiB and a tenth of a second of a
-// core, so a bounded number runs at once, and a bounded number waits.
+// Passwords: how they are hashed, verified and judged. The only place that hashes. Unless the settings say otherwise a hash costs 64 MiB
+// and a tenth of a second of a core, so a bounded number runs at once, and a bounded number waits.
 
 import { PocketError } from "../domain/errors.ts";
 import { loadKnownPasswords } from "./known-passwords.ts";
 
 export type Passwords = {
-	/** An argon2id hash (PHC form) of the whole password in NFC. Codes: `busy`. */
+	/** An argon2id hash (PHC form) of the whole password in NFC; or bcrypt of its first 72 bytes as typed. Codes: `busy`. */
 	hash(password: string): Promise<string>;
 	/** Whether it is this password. With no hash the same work is done and the answer is no. Codes: `busy`. */
 	verify(password: string, hash: string | undefined): Promise<boolean>;
-	/** Whether a hash should be replaced by a new one at the next good login. */
+	/** Whether a hash should be replaced by a new one at the next good login: it has another form than new ones, or is weaker. */
 	isOutdated(hash: string): boolean;
 	/** As `Judge`. */
 	problem(password: string): Promise<string | undefined>;
@@ -18,10 +18,23 @@ export type Passwords = {
 /** Accepted whole, in characters. */
 export const PASSWORD_MAX_LENGTH = 1024;
 
+/** How new passwords are hashed. */
+export type Hashing = {
+	/** `bcrypt`: as the old gateway did, so that it can be put back. */
+	readonly form: "argon2id" | "bcrypt";
+	/** Of argon2id, in bytes. */
+	readonly memory: number;
+	readonly passes: number;
+	/** Hashes at the same time; each takes a thread and its memory. */
+	readonly atOnce: number;
+};
+
 /** OWASP's first recommendation beyond the minimum: 64 MiB, two passes. */
-const ARGON2ID = { algorithm: "argon2id", memoryCost: 65_536, timeCost: 2 } as const;
-const AT_ONCE = 2;
+export const STANDARD_HASHING: Hashing = { form: "argon2id", memory: 64 * 1024 * 1024, passes: 2, atOnce: 2 };
+
 const WAITING = 100;
+/** The old gateway's. */
+const BCRYPT_COST = 12;
 /** What bcrypt of the old gateway looked at. */
 const BCRYPT_BYTES = 72;
 
@@ -39,27 +52,49 @@ export async function loadJudge(minLength: number): Promise<Judge> {
 	};
 }
 
-export function createPasswords({ minLength }: { minLength: number }): Passwords {
-	const inTurn = createTurnstile(AT_ONCE, WAITING);
+export function createPasswords({ minLength, hashing }: { readonly minLength: number; readonly hashing: Hashing }): Passwords {
+	const inTurn = createTurnstile(hashing.atOnce, WAITING);
 	let dummy: Promise<string> | undefined;
 	return {
-		hash: (password) => inTurn(() => Bun.password.hash(password.normalize("NFC"), ARGON2ID)),
+		hash: (password) => inTurn(() => makeHash(password, hashing)),
 		verify: (password, hash) =>
 			inTurn(async () => {
 				// Unknown addresses cost what known ones do. The hash is of nothing anybody can type.
-				dummy ??= Bun.password.hash(crypto.randomUUID(), ARGON2ID);
+				dummy ??= makeHash(crypto.randomUUID(), hashing);
 				const isRight = await verifyHash(password, hash ?? (await dummy));
 				return isRight && hash !== undefined;
 			}),
-		isOutdated: (hash) => !hash.startsWith(`$argon2id$v=19$m=${ARGON2ID.memoryCost},t=${ARGON2ID.timeCost},`),
+		isOutdated: (hash) => !isAsStrong(hash, hashing),
 		problem: async (password) => (await loadJudge(minLength))(password),
 	};
 }
 
+function makeHash(password: string, { form, memory, passes }: Hashing): Promise<string> {
+	if (form === "bcrypt") return Bun.password.hash(bcryptInput(password), { algorithm: "bcrypt", cost: BCRYPT_COST });
+	return Bun.password.hash(password.normalize("NFC"), {
+		algorithm: "argon2id",
+		memoryCost: Math.floor(memory / 1024),
+		timeCost: passes,
+	});
+}
+
+/** Whether a hash has the form that is wanted, and at least the memory and the passes. */
+function isAsStrong(hash: string, { form, memory, passes }: Hashing): boolean {
+	if (form === "bcrypt") return BCRYPT.test(hash);
+	const [, m, t] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),/.exec(hash) ?? [];
+	return Number(m) >= Math.floor(memory / 1024) && Number(t) >= passes;
+}
+
+const BCRYPT = /^\$2[abxy]\$/;
+
+/** Bun does not cut what it gives bcrypt; the old gateway did, at 72 bytes of what was typed, also in the middle of a character. */
+function bcryptInput(password: string): Uint8Array {
+	return Buffer.from(password, "utf8").subarray(0, BCRYPT_BYTES);
+}
+
 async function verifyHash(password: string, hash: string): Promise<boolean> {
 	try {
-		// Bun does not cut what it gives bcrypt; the old gateway did, at 72 bytes of what was typed, also in the middle of a character.
-		if (/^\$2[abxy]\$/.test(hash)) return await Bun.password.verify(Buffer.from(password, "utf8").subarray(0, BCRYPT_BYTES), hash);
+		if (BCRYPT.test(hash)) return await Bun.password.verify(bcryptInput(password), hash);
 		if (hash.startsWith("$argon2")) return await Bun.password.verify(password.normalize("NFC"), hash);
 		return false;
 	} catch {

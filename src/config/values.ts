@@ -94,6 +94,21 @@ export const bytes: ValueType<number> = {
 	},
 };
 
+/** A size within bounds, both included. */
+export function bytesFrom(minimum: number, maximum: number): ValueType<number> {
+	return {
+		form: "size",
+		parse: (value) => {
+			const count = bytes.parse(value);
+			const mebibytes = (size: number) => `${size / 1024 ** 2}MiB`;
+			if (count < minimum || count > maximum) {
+				throw new SettingProblem(`must be a size from ${mebibytes(minimum)} to ${mebibytes(maximum)}`);
+			}
+			return count;
+		},
+	};
+}
+
 export const flag: ValueType<boolean> = {
 	form: "yes or no",
 	parse: (value) => {

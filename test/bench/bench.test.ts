@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { scratch } from "../support/binary.ts";
 import { createMarkReader } from "./children/marks.ts";
+import { measureHashing } from "./hashing.ts";
 
 const marks = (...numbers: number[]): Buffer => Buffer.from(numbers.map((number) => `data: {"content":" é~${number}:7~"}\n\n`).join(""));
 
@@ -63,3 +64,10 @@ test("bench relay measures each relay and finds every token, once and in order",
 	}
 	expect(rows.find((row: { through: string }) => row.through === "pocketllm").cpuMsPerThousandTokens).toBeGreaterThan(0);
 }, 120_000);
+
+test("bench hashing measures the default", async () => {
+	const [row, ...others] = await measureHashing({ quick: true, say: () => {} });
+	expect(others).toEqual([]);
+	expect(row).toMatchObject({ form: "argon2id", memoryMiB: 64, passes: 2, isStandard: true });
+	expect([row?.msEach ?? 0, ...(row?.perSecond.map(({ rate }) => rate) ?? [])].every((figure) => figure > 0)).toBe(true);
+}, 60_000);

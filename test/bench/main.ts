@@ -1,5 +1,5 @@
-// `bun run bench [startup|api|relay|fairness|store]`: figures beside a baseline that was measured in the same run. It never judges by time: it
-// exits 0 unless it could not measure. Run it with --help for its options.
+// `bun run bench [startup|api|relay|fairness|hashing|store]`: figures beside a baseline that was measured in the same run. It never judges by
+// time: it exits 0 unless it could not measure. Run it with --help for its options.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -7,6 +7,7 @@ import { findProgram } from "../support/tools.ts";
 import { apiText, measureApi } from "./api.ts";
 import { type Contestant, direct, nginx, pocketllm } from "./contestants.ts";
 import { fairnessText, measureFairness } from "./fairness.ts";
+import { hashingText, measureHashing } from "./hashing.ts";
 import { describeMachine } from "./machine.ts";
 import { type Level, measureRelays, streamsAtOnce } from "./relay.ts";
 import { relayText, summarize } from "./relay-tables.ts";
@@ -14,7 +15,7 @@ import { newDataFolder, programWords, signUp, startServer } from "./server.ts";
 import { measureStartup, startupText } from "./startup.ts";
 import { measureStores, STORE_NAMES, type StoreName, storesText } from "./store.ts";
 
-const HELP = `bun run bench [startup|api|relay|fairness|store] [options]      all but store when none is named
+const HELP = `bun run bench [startup|api|relay|fairness|hashing|store] [options]      all but store when none is named
 
   --quick              fewer rounds; relay: 100 and 500 streams, 5 s each
   --passes N           interleaved passes of relay and api, of which the medians are shown (3)
@@ -28,7 +29,7 @@ const HELP = `bun run bench [startup|api|relay|fairness|store] [options]      al
   --stores LIST        store: sqlite,mongodb (both)
   --json FILE          writes everything that was measured`;
 
-const BENCHES = ["startup", "api", "relay", "fairness", "store"] as const;
+const BENCHES = ["startup", "api", "relay", "fairness", "hashing", "store"] as const;
 /** Takes minutes by itself. */
 const ONLY_WHEN_NAMED = "store";
 const MAX_PEOPLE = 50;
@@ -92,6 +93,10 @@ async function run(
 		const { messages, stores, quick } = options;
 		const data = await measureStores({ messages, stores, samples: quick ? 100 : 500, seconds: quick ? 5 : 20, say });
 		return { data, text: storesText(data) };
+	}
+	if (bench === "hashing") {
+		const data = await measureHashing({ quick: options.quick, say });
+		return { data, text: hashingText(data) };
 	}
 	const { levels, passes } = options;
 	const measured = await measureRelays({

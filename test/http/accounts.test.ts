@@ -94,6 +94,25 @@ describe("passwords", () => {
 		expect((await login(gateway, email, password)).status).toBe(200);
 	}, 30_000);
 
+	test("with PASSWORD_HASH=bcrypt new and replaced hashes have the old gateway's form; without it again, they become argon2id", async () => {
+		const first = await startGateway();
+		await first.signup("anna@box.local");
+		await first.stop();
+		const { dataDir } = first;
+		const trial = await startGateway({ dataDir, settings: { PASSWORD_HASH: "bcrypt" } });
+		expect(hashOf(trial, "anna@box.local")).toStartWith("$argon2id$");
+		for (const email of ["anna@box.local", "bert@box.local"]) {
+			if (email.startsWith("bert")) await trial.signup(email);
+			for (let n = 0; n < 2; n += 1) expect((await login(trial, email, PASSWORD)).status).toBe(200);
+			expect(hashOf(trial, email)).toStartWith("$2b$12$");
+		}
+		await trial.stop();
+		const after = await startGateway({ dataDir, settings: { PASSWORD_HASH_PASSES: "3" } });
+		expect((await login(after, "anna@box.local", PASSWORD)).status).toBe(200);
+		expect(hashOf(after, "anna@box.local")).toStartWith("$argon2id$v=19$m=65536,t=3,");
+		await after.stop();
+	}, 60_000);
+
 	test("a wrong password and an unknown address have one and the same answer", async () => {
 		await gateway.signup("known@box.local");
 		const wrong = await login(gateway, "known@box.local", "wrong-password");

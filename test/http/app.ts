@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type App, createApp } from "../../src/app.ts";
-import { createPasswords } from "../../src/auth/passwords.ts";
+import { createPasswords, STANDARD_HASHING } from "../../src/auth/passwords.ts";
 import { createSetupGate } from "../../src/auth/setup.ts";
 import { createTokenMint } from "../../src/auth/tokens.ts";
 import { createClock } from "../../src/clock.ts";
@@ -22,7 +22,7 @@ export async function composeApp(): Promise<{ app: App; close: () => Promise<voi
 		board: undefined,
 		isStoreShared: false,
 		mint: createTokenMint({ ring: createFixedKeyRing("a key for tests that sign nothing, 40 bytes", []), clock }),
-		passwords: createPasswords({ minLength: 8 }),
+		passwords: createPasswords({ minLength: 8, hashing: STANDARD_HASHING }),
 		setup: createSetupGate(clock),
 		clock,
 		log: createLog({ level: "silent", pretty: false, color: false }),

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApp } from "../../src/app.ts";
-import { createPasswords } from "../../src/auth/passwords.ts";
+import { createPasswords, STANDARD_HASHING } from "../../src/auth/passwords.ts";
 import { createSetupGate } from "../../src/auth/setup.ts";
 import { createTokenMint } from "../../src/auth/tokens.ts";
 import { createClock } from "../../src/clock.ts";
@@ -29,7 +29,7 @@ export async function openApp() {
 		board: undefined,
 		isStoreShared: false,
 		mint: createTokenMint({ ring: createFixedKeyRing("a key of this test that is long enough to be one", []), clock }),
-		passwords: createPasswords({ minLength: 8 }),
+		passwords: createPasswords({ minLength: 8, hashing: STANDARD_HASHING }),
 		setup: createSetupGate(clock),
 		clock,
 		log,

@@ -4,7 +4,7 @@
 import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { BSON, type Db, Decimal128, ObjectId } from "mongodb";
-import { createPasswords } from "../../src/auth/passwords.ts";
+import { createPasswords, STANDARD_HASHING } from "../../src/auth/passwords.ts";
 import { type Id, parseId } from "../../src/domain/id.ts";
 import { type MoveOptions, type MoveReport, move } from "../../src/move/move.ts";
 import type { CopySource, CopyState, CopyTarget, LeftBehind } from "../../src/ports/copy.ts";
@@ -233,7 +233,7 @@ describe("the replaced gateway's database", () => {
 
 	test("comes over whole: everybody's password, and every conversation as it was", async () => {
 		const store = await moved();
-		const passwords = createPasswords({ minLength: 8 });
+		const passwords = createPasswords({ minLength: 8, hashing: STANDARD_HASHING });
 		for (const { email, password } of recorded.passwords) {
 			expect(await passwords.verify(password, (await store.findUserByEmail(email))?.passwordHash)).toBe(true);
 		}

@@ -3,7 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { BSON, type Db, Decimal128, ObjectId } from "mongodb";
-import { createPasswords } from "../../src/auth/passwords.ts";
+import { createPasswords, STANDARD_HASHING } from "../../src/auth/passwords.ts";
 import { type Id, parseId } from "../../src/domain/id.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { aLogin, aMessage, anEnd, aSession, aTurn, aUser, DAY, expectCode, HOUR, newId } from "../contracts/store/samples.ts";
@@ -123,7 +123,7 @@ test("people, sessions and messages of the replaced gateway are read as they wer
 });
 
 test("every recorded password verifies against the hash that is read", async () => {
-	const passwords = createPasswords({ minLength: 8 });
+	const passwords = createPasswords({ minLength: 8, hashing: STANDARD_HASHING });
 	for (const { email, password } of recorded.passwords) {
 		const user = await store.findUserByEmail(email);
 		expect(await passwords.verify(password, user?.passwordHash)).toBe(true);
