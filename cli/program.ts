@@ -87,15 +87,17 @@ export function createProgram(run: Run): Command {
 
 	add(
 		"rotate-jwt-secret",
-		"Make a new key for access tokens; a running server takes it up.",
+		"Make a new key for access tokens; a running server takes it up, without a restart.",
 		async () => (await import("./commands/rotate-jwt-secret.ts")).rotateJwtSecret,
 		[
 			["pocketllm rotate-jwt-secret", "tokens of the former key live out their time"],
 			["pocketllm rotate-jwt-secret --now --yes", "refuse them at once, without a question"],
+			["pocketllm rotate-jwt-secret --print --yes", "with JWT_SECRET: the new key for you to put there"],
 		],
 	)
 		.option("--grace <duration>", "how long tokens of the former key stay good, such as 30m")
 		.addOption(new Option("--now", "refuse tokens of the former key at once").conflicts("grace"))
+		.option("--print", "where the key comes from JWT_SECRET: print the new one, in place of writing it to a file")
 		.option("--yes", "do not ask for confirmation");
 
 	add(

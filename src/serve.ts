@@ -21,9 +21,8 @@ import type { Store } from "./ports/store.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
+import { openKeyRing } from "./signing-keys.ts";
 import { bringUpFile, holdStore, openServerStore, storePlace } from "./storage.ts";
-import { keyFilePath } from "./store/index.ts";
-import { createFixedKeyRing, openKeyFile } from "./store/key-file.ts";
 import { createUpstreams, probeLocal } from "./upstream/index.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,7 +54,8 @@ const AWAY_STORE = { unstoredTimeout: 30_000, mostUnstored: 256 * 1024 };
 const OWN_STORE = { unstoredTimeout: Number.POSITIVE_INFINITY, mostUnstored: Number.POSITIVE_INFINITY };
 
 /** See `serve` of the wiring. */
-export async function startServer({ config }: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
+export async function startServer(loaded: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
+	const { config } = loaded;
 	const log = createLog({ level: levelOf(config), pretty: options.terminal.isTerminal, color: options.terminal.color });
 	const place = storePlace(config);
 	if (options.migrate) await bringUpFile(place, (line) => options.print(`Migration: ${line}`));
@@ -67,7 +67,8 @@ export async function startServer({ config }: LoadedConfig, options: ServeOption
 		store = await openServerStore(place, { ...options, log, onGivenUp: () => running?.cutOff() });
 		const clock = createClock();
 		sharing = await openSharing({ config, log, isStoreShared: place.kind === "mongodb", elapsed: clock.elapsed });
-		running = start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, release });
+		const ring = openKeyRing(loaded, log);
+		running = start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, ring, release });
 		return running.server;
 	} catch (error) {
 		sharing?.close();
@@ -85,6 +86,7 @@ type Parts = {
 	readonly store: Store;
 	readonly isStoreShared: boolean;
 	readonly sharing: Sharing;
+	readonly ring: KeyRing;
 	readonly release: () => void;
 };
 
@@ -158,14 +160,14 @@ type Composition = Parts & {
 	readonly publicUrl: () => string;
 };
 
-function compose({ config, log, store, isStoreShared, sharing, clock, setup, isDraining, publicUrl }: Composition): App {
+function compose({ config, log, store, isStoreShared, sharing, ring, clock, setup, isDraining, publicUrl }: Composition): App {
 	return createApp({
 		store,
 		limiter: sharing.limiter,
 		replicas: sharing.replicas,
 		board: sharing.board,
 		isStoreShared,
-		mint: createTokenMint({ ring: keyRing(config), clock }),
+		mint: createTokenMint({ ring, clock }),
 		passwords: passwordsOf(config),
 		setup,
 		clock,
@@ -198,12 +200,6 @@ function compose({ config, log, store, isStoreShared, sharing, clock, setup, isD
 		queue: { limit: config.queueLimit, perUser: config.maxStreamsPerUser },
 		models: { defaultModel: config.defaultModel ?? null, standardSlots: config.upstreamConcurrency },
 	});
-}
-
-function keyRing(config: Config): KeyRing {
-	return config.jwtSecret === undefined
-		? openKeyFile(keyFilePath(config.dataDir))
-		: createFixedKeyRing(config.jwtSecret, config.jwtPreviousSecrets);
 }
 
 /** What has ended: logins and keys a day later, so that a stream begun before their end goes on; the audit trail after its retention. */

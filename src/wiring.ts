@@ -20,8 +20,9 @@ import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
 import type { UpstreamReport } from "./ports/upstream.ts";
 import type { RunningServer, ServeOptions } from "./serve.ts";
+import type { Rotation, RotationRequest } from "./signing-keys.ts";
 import { requireData, storePlace } from "./storage.ts";
-import { keyFilePath, openStore } from "./store/index.ts";
+import { openStore } from "./store/index.ts";
 import type { SchemaReport } from "./store/schema.ts";
 
 export type { Administration } from "./administration.ts";
@@ -164,28 +165,28 @@ export async function checkHealth({ host, port }: Config): Promise<string> {
 	return address;
 }
 
-/**
- * Makes a new signing key. `graceMs`: for how long the one before still verifies; `now`: not at all. A running server takes it up within
- * a second. Codes: `invalid_settings` when the key comes from JWT_SECRET, which only its owner can change; `not_permitted`.
- */
+/** Makes a new signing key, or proposes one; see signing-keys.ts. What was done is in the audit trail when there is a database. */
 export async function rotateSigningKey(
-	config: Config,
-	options: { readonly graceMs: number | "now" },
-): Promise<{ kid: string; where: string; previousUntil: number | null; runningServer: number | null }> {
-	if (config.jwtSecret !== undefined) {
-		throw new PocketError("invalid_settings", {
-			sentence:
-				"The key comes from JWT_SECRET, which this command does not own. Put a new one there (openssl rand -base64 48), the old one into JWT_PREVIOUS_SECRETS for an hour, and restart.",
+	loaded: LoadedConfig,
+	request: RotationRequest,
+): Promise<Rotation & { readonly runningServer: number | null }> {
+	const { rotateSigningKey: rotate } = await import("./signing-keys.ts");
+	const rotation = rotate(loaded, request);
+	if (rotation.kind === "done") await noteRotation(loaded.config, request.graceMs === "now" ? "now" : "with grace");
+	return { ...rotation, runningServer: (await runningServer(loaded.config))?.pid ?? null };
+}
+
+/** The key is rotated whether this can be noted or not. */
+async function noteRotation(config: Config, detail: string): Promise<void> {
+	try {
+		requireData(storePlace(config));
+		await withStore(config, async (store) => {
+			(await auditOf(store)).record({ action: "signing_key_rotated", caller: THIS_MACHINE, detail });
 		});
+	} catch (error) {
+		if (error instanceof PocketError && error.code === "not_found") return;
+		(await commandLog()).warn({ err: error }, "the rotation could not be noted in the audit trail");
 	}
-	const { openKeyFile } = await import("./store/key-file.ts");
-	const { prepareFolder } = await import("./store/sqlite/files.ts");
-	prepareFolder(config.dataDir);
-	const where = keyFilePath(config.dataDir);
-	const now = Date.now();
-	const previousUntil = options.graceMs === "now" ? null : now + options.graceMs;
-	const key = openKeyFile(where).rotate(now, previousUntil);
-	return { kid: key.kid, where, previousUntil, runningServer: (await runningServer(config))?.pid ?? null };
 }
 
 /** A live look at one model server, within 5 s. Codes: `upstream_…`, `invalid_settings`. */

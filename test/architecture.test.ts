@@ -49,7 +49,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	server: { files: ["src/server.ts"], may: ["domain", "http"] },
 	process: { files: ["src/handles.ts", "src/idle.ts", "src/resident.ts"], may: [] },
 	wiring: {
-		files: ["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts", "src/moving.ts", "src/hashing.ts"],
+		files: [
+			...["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts", "src/moving.ts"],
+			...["src/hashing.ts", "src/signing-keys.ts"],
+		],
 		may: [
 			...["domain", "ports", "config", "version", "move", "http", "app", "clock", "log", "server", "process"],
 			...["store", "store/sqlite", "store/mongo", "upstream", "redis", "limiter", "replicas", ...FEATURES],

@@ -24,6 +24,10 @@ export type LoadedConfig = {
 	readonly origins: Readonly<Record<OptionKey, Origin>>;
 	/** Where the config file is, or would be. */
 	readonly configFile: string;
+	/** The files that NAME_FILE names, for the secrets that come from one. */
+	readonly secretFiles: Partial<Readonly<Record<OptionKey, string>>>;
+	/** Reads everything anew: the config file and the files of secrets may have changed. Throws a ConfigError as the first time. */
+	readonly reload: () => LoadedConfig;
 };
 
 /** The settings are wrong. `problems` are whole sentences, each naming its setting and the remedy, none a value. */
@@ -50,17 +54,25 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 		sources.configFile === "" ? new Map<string, string>() : readConfigFile(configFile, sources.configFile !== undefined, problems);
 	const values: Partial<Record<OptionKey, unknown>> = {};
 	const origins: Partial<Record<OptionKey, Origin>> = {};
+	const secretFiles: Partial<Record<OptionKey, string>> = {};
 	for (const key of OPTION_KEYS) {
 		const option: Option<unknown> = OPTIONS[key];
 		const found = findText(key, option, sources, file, problems);
 		origins[key] = found.origin;
+		if (found.secretFile !== undefined) secretFiles[key] = found.secretFile;
 		values[key] = key === "dataDir" ? dataDir : parse(option, found, problems);
 	}
 	// As below: each value that is there has its row's type.
 	problems.push(...problemsTogether(values as Partial<Config>, (key) => origins[key] !== "unset" || isTold(key, problems)));
 	if (problems.length > 0) throw new ConfigError(problems);
 	// The loop above filled every key with a value of its row's type: that is what Config says.
-	return { config: Object.freeze(values) as Config, origins: origins as Record<OptionKey, Origin>, configFile };
+	return {
+		config: Object.freeze(values) as Config,
+		origins: origins as Record<OptionKey, Origin>,
+		configFile,
+		secretFiles,
+		reload: () => loadConfig(sources),
+	};
 }
 
 /** Whether something was wrong with this setting already. */
@@ -68,7 +80,8 @@ function isTold(key: OptionKey, problems: readonly string[]): boolean {
 	return problems.some((problem) => problem.startsWith(OPTIONS[key].name));
 }
 
-type Found = { readonly text: string | null; readonly origin: Origin; readonly where: string };
+type Found = { readonly text: string | null; readonly origin: Origin; readonly where: string; readonly secretFile?: string };
+type Picked = { readonly text: string; readonly secretFile?: string };
 
 function findText(
 	key: OptionKey,
@@ -80,14 +93,14 @@ function findText(
 	const fromFlag = sources.flags[key];
 	if (fromFlag !== undefined) return { text: fromFlag, origin: "flag", where: "on the command line" };
 	const inEnvironment = pick(option, (name) => sources.environment[name], problems);
-	if (inEnvironment !== undefined) return { text: inEnvironment, origin: "environment", where: "in the environment" };
+	if (inEnvironment !== undefined) return { ...inEnvironment, origin: "environment", where: "in the environment" };
 	const inFile = pick(option, (name) => file.get(name), problems);
-	if (inFile !== undefined) return { text: inFile, origin: "config file", where: "in the config file" };
+	if (inFile !== undefined) return { ...inFile, origin: "config file", where: "in the config file" };
 	return { text: option.standard, origin: option.standard === null ? "unset" : "default", where: "by default" };
 }
 
 /** The setting, or the content of the file that NAME_FILE names. An empty value of a setting without a default is as good as none. */
-function pick(option: Option<unknown>, lookUp: (name: string) => string | undefined, problems: string[]): string | undefined {
+function pick(option: Option<unknown>, lookUp: (name: string) => string | undefined, problems: string[]): Picked | undefined {
 	const plain = lookUp(option.name);
 	const path = option.secret ? lookUp(`${option.name}_FILE`) : undefined;
 	if (path !== undefined && path !== "") {
@@ -96,13 +109,13 @@ function pick(option: Option<unknown>, lookUp: (name: string) => string | undefi
 			return undefined;
 		}
 		try {
-			return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+			return { text: readFileSync(path, "utf8").replace(/\r?\n$/, ""), secretFile: path };
 		} catch (error) {
 			problems.push(`${option.name}_FILE names a file that cannot be read (${reasonOf(error)}); correct the path or its permissions.`);
 			return undefined;
 		}
 	}
-	return plain === "" && option.standard !== "" ? undefined : plain;
+	return plain === undefined || (plain === "" && option.standard !== "") ? undefined : { text: plain };
 }
 
 function parse(option: Option<unknown>, found: Found, problems: string[]): unknown {

@@ -64,13 +64,13 @@ const signingKey: ValueType<string> = {
 	},
 };
 
-/** Former keys: each must have been a key. One with a comma in it cannot stand here. */
+/** Keys that verify beside the one that signs; in a file also one a line. One with a comma in it cannot stand here. */
 const signingKeys: ValueType<readonly string[]> = {
 	form: "list of texts of at least 32 bytes",
 	parse: (text) => {
-		const keys = value.list.parse(text);
+		const keys = value.list.parse(text.replaceAll(/\r?\n/g, ","));
 		if (keys.some((key) => Buffer.byteLength(key) < 32)) {
-			throw new SettingProblem("must list keys of at least 32 bytes each, separated by commas; remove what is no former key");
+			throw new SettingProblem("must list keys of at least 32 bytes each, separated by commas; remove what is no key");
 		}
 		return keys;
 	},
@@ -132,7 +132,7 @@ export const OPTIONS = {
 		standard: "",
 		secret: true,
 		group: "People",
-		help: "Former keys, comma-separated, that still verify.",
+		help: "Former keys, comma-separated, that still verify. These two are looked at again while the server runs when they come from a file.",
 	}),
 	accessTokenTtl: option({
 		name: "ACCESS_TOKEN_TTL",

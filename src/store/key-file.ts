@@ -16,13 +16,13 @@ export type FileKeyRing = KeyRing & {
 /** Opens the file, making it with a first key when it is missing. Codes: `not_permitted`, `invalid_settings` (damaged, or readable by others). */
 export function openKeyFile(path: string): FileKeyRing {
 	let keys = readKeys(path) ?? writeKeys(path, [newKey()]);
-	let seen = changeTime(path);
+	let seen = stateOfFile(path);
 	let lookedAt = performance.now();
 	const look = (): void => {
 		const now = performance.now();
 		if (now - lookedAt < LOOK_EVERY_MS) return;
 		lookedAt = now;
-		const changed = changeTime(path);
+		const changed = stateOfFile(path);
 		if (changed === seen) return;
 		seen = changed;
 		// A file that is away or damaged while the server runs signs nobody out: the keys in memory stay in force.
@@ -48,24 +48,18 @@ export function openKeyFile(path: string): FileKeyRing {
 					? []
 					: keys.map((key) => ({ ...key, verifiesUntil: key.verifiesUntil ?? previousUntil })).filter((key) => key.verifiesUntil > now);
 			keys = writeKeys(path, [newKey(), ...kept]);
-			seen = changeTime(path);
+			seen = stateOfFile(path);
 			return firstOf(keys);
 		},
 	};
 }
 
-/** The ring of a server whose keys come from the settings: the first signs, all verify. */
-export function createFixedKeyRing(secret: string, previous: readonly string[]): KeyRing {
-	const keys = [secret, ...previous].map((text): SigningKey => ({ kid: kidOf(text), secret: text, verifiesUntil: null }));
-	return { current: () => firstOf(keys), find: (kid) => keys.find((key) => key.kid === kid) };
-}
-
 /** Names a key without telling anything of it that helps to guess it. */
-function kidOf(secret: string): string {
+export function kidOf(secret: string): string {
 	return new Bun.CryptoHasher("sha256").update(`pocketllm kid\0${secret}`).digest("hex").slice(0, 16);
 }
 
-function newKey(): SigningKey {
+export function newKey(): SigningKey {
 	const secret = randomBytes(48).toString("base64url");
 	return { kid: kidOf(secret), secret, verifiesUntil: null };
 }
@@ -76,12 +70,13 @@ function firstOf(keys: readonly SigningKey[]): SigningKey {
 	return key;
 }
 
-function changeTime(path: string): number {
+/** Another text whenever the file has changed; empty when it is not there. */
+export function stateOfFile(path: string): string {
 	try {
-		const { mtimeMs, ino } = statSync(path);
-		return mtimeMs + ino;
+		const { mtimeMs, ino, size } = statSync(path);
+		return `${mtimeMs}:${ino}:${size}`;
 	} catch {
-		return 0;
+		return "";
 	}
 }
 

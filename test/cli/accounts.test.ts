@@ -154,15 +154,6 @@ describe("rotate-jwt-secret", () => {
 		}
 	}, 60_000);
 
-	test("a key that comes from JWT_SECRET is not this command's: status 3", async () => {
-		const { env } = place();
-		const { status, stderr } = await run(["rotate-jwt-secret", "--yes"], {
-			env: { ...env, JWT_SECRET: "0123456789abcdefghijklmnopqrstuvwxyz" },
-		});
-		expect(stderr).toContain("JWT_SECRET");
-		expect(status).toBe(3);
-	});
-
 	test("a No, or Ctrl-C, changes no key: status 130", async () => {
 		for (const key of ["n", "\x03"]) {
 			const { dataDir, env } = place();

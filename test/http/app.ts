@@ -9,23 +9,26 @@ import { createClock } from "../../src/clock.ts";
 import { createMemoryLimiter } from "../../src/limiter/memory.ts";
 import { createLog } from "../../src/log.ts";
 import { openStore } from "../../src/store/index.ts";
-import { createFixedKeyRing } from "../../src/store/key-file.ts";
+import { createSettingsKeyRing } from "../../src/store/settings-keys.ts";
 import { scratch } from "../support/binary.ts";
 
 export async function composeApp(): Promise<{ app: App; close: () => Promise<void> }> {
 	const store = await openStore({ kind: "sqlite", dataDir: join(scratch(), "data") }, { as: "command" });
 	const clock = createClock();
+	const log = createLog({ level: "silent", pretty: false, color: false });
+	const settings = { current: "a key for tests that sign nothing, 40 bytes", previous: [], files: [] };
+	const ring = createSettingsKeyRing({ settings, read: () => settings, log });
 	const app = createApp({
 		store,
 		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
 		replicas: undefined,
 		board: undefined,
 		isStoreShared: false,
-		mint: createTokenMint({ ring: createFixedKeyRing("a key for tests that sign nothing, 40 bytes", []), clock }),
+		mint: createTokenMint({ ring, clock }),
 		passwords: createPasswords({ minLength: 8, hashing: STANDARD_HASHING }),
 		setup: createSetupGate(clock),
 		clock,
-		log: createLog({ level: "silent", pretty: false, color: false }),
+		log,
 		version: "0",
 		allowedOrigins: [],
 		auth: {

@@ -13,7 +13,7 @@ import { createEntry } from "../../src/http/entry.ts";
 import { createMemoryLimiter } from "../../src/limiter/memory.ts";
 import { createLog } from "../../src/log.ts";
 import { openStore } from "../../src/store/index.ts";
-import { createFixedKeyRing } from "../../src/store/key-file.ts";
+import { createSettingsKeyRing } from "../../src/store/settings-keys.ts";
 
 const MINUTE = 60_000;
 
@@ -22,13 +22,15 @@ export async function openApp() {
 	const store = await openStore({ kind: "sqlite", dataDir: folder }, { as: "command" });
 	const clock = createClock();
 	const log = createLog({ level: "error", pretty: false, color: false });
+	const settings = { current: "a key of this test that is long enough to be one", previous: [], files: [] };
+	const ring = createSettingsKeyRing({ settings, read: () => settings, log });
 	const app = createApp({
 		store,
 		limiter: createMemoryLimiter({ global: [], login: [], signup: [], chat: [] }),
 		replicas: undefined,
 		board: undefined,
 		isStoreShared: false,
-		mint: createTokenMint({ ring: createFixedKeyRing("a key of this test that is long enough to be one", []), clock }),
+		mint: createTokenMint({ ring, clock }),
 		passwords: createPasswords({ minLength: 8, hashing: STANDARD_HASHING }),
 		setup: createSetupGate(clock),
 		clock,
