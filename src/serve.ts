@@ -7,7 +7,7 @@ import { createTokenMint } from "./auth/tokens.ts";
 import { createClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/options.ts";
-import { describeUpstream, entryProblem, type UpstreamSetting } from "./config/upstreams.ts";
+import { findModelServers } from "./finding-models.ts";
 import { watchHandles } from "./handles.ts";
 import { passwordsOf } from "./hashing.ts";
 import { createAddressReader } from "./http/address.ts";
@@ -18,12 +18,10 @@ import type { Clock } from "./ports/clock.ts";
 import type { KeyRing } from "./ports/keys.ts";
 import type { Log } from "./ports/log.ts";
 import type { Store } from "./ports/store.ts";
-import type { Upstream } from "./ports/upstream.ts";
 import { listen } from "./server.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
 import { openKeyRing } from "./signing-keys.ts";
 import { bringUpFile, holdStore, openServerStore, storePlace } from "./storage.ts";
-import { createUpstreams, probeLocal } from "./upstream/index.ts";
 import { VERSION } from "./version.ts";
 
 export type ServeOptions = {
@@ -217,7 +215,7 @@ async function announce({ config, options, log, store, sharing, clock, app, setu
 	// Names of models come from other servers: none may steer the operator's terminal.
 	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
 	for (const line of sharing.describe()) print(line);
-	await findModelServers(config, options.demo, app, print);
+	await findModelServers(config, options.demo, app.models, print);
 	const accounts = createAccountMaker({ store, clock, passwords: passwordsOf(config) });
 	if (await accounts.lockOutPublishedAccount()) {
 		log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
@@ -232,46 +230,6 @@ async function announce({ config, options, log, store, sharing, clock, app, setu
 			`Warning: anybody who reaches ${config.host}:${new URL(address).port} can make an account. SIGNUP_MODE=invite or closed ends that.`,
 		);
 	}
-}
-
-async function findModelServers(config: Config, demo: boolean, app: App, print: (line: string) => void): Promise<void> {
-	const configured = [...config.upstreams, ...(config.modelManagementUrl === undefined ? [] : [config.modelManagementUrl])];
-	const found = configured.length > 0 ? [] : await probeLocal();
-	const settings = [...configured, ...found.map(({ label: _label, ...setting }) => setting), ...(demo ? [{ kind: "demo" as const }] : [])];
-	const reasons = new Map<string, string>();
-	app.models.use(
-		createUpstreams(settings).map((upstream, index) =>
-			explained(upstream, configured[index], (reason) => reasons.set(upstream.name, reason)),
-		),
-	);
-	for (const { label, baseUrl } of found) print(`Found ${label} at ${baseUrl}`);
-	if (demo) print("Demo: a built-in model answers, which says that it is one.");
-	if (settings.length === 0) {
-		print("No model server found. Start Ollama or llama.cpp on this machine, or set UPSTREAMS; until then chats answer no_upstream.");
-		return;
-	}
-	await app.models.refreshAll();
-	for (const { name, status, models } of app.models.states()) {
-		print(
-			status === "up"
-				? `Models of ${name}: ${models.map((model) => model.id).join(", ") || "none"}`
-				: `Model server ${name} ${reasons.get(name) ?? "does not answer yet; it is asked again when somebody chats."}`,
-		);
-	}
-}
-
-/** The same model server; a look that fails because of its entry says so. */
-function explained(upstream: Upstream, setting: UpstreamSetting | undefined, say: (reason: string) => void): Upstream {
-	if (setting === undefined) return upstream;
-	return {
-		...upstream,
-		inspect: () =>
-			upstream.inspect().catch((error: unknown) => {
-				const reason = entryProblem(setting, error);
-				if (reason !== undefined) say(`(${describeUpstream(setting)}) ${reason}`);
-				throw error;
-			}),
-	};
 }
 
 function isLoopback(host: string): boolean {

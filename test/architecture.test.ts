@@ -51,7 +51,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	wiring: {
 		files: [
 			...["src/wiring.ts", "src/serve.ts", "src/sharing.ts", "src/storage.ts", "src/moving.ts"],
-			...["src/hashing.ts", "src/signing-keys.ts"],
+			...["src/hashing.ts", "src/signing-keys.ts", "src/finding-models.ts"],
 		],
 		may: [
 			...["domain", "ports", "config", "version", "move", "http", "app", "clock", "log", "server", "process"],

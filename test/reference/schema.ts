@@ -56,8 +56,16 @@ export function createJudge({ components }: ApiDocument, { closed = false } = {}
 	const schemas = closed
 		? Object.fromEntries(Object.entries(components.schemas).map(([name, schema]) => [name, close(schema)]))
 		: components.schemas;
+	// Many operations answer with the same schema, and compiling one takes longer than everything else here.
+	const compiled = new Map<string, ReturnType<typeof ajv.compile>>();
+	const compile = (schema: Schema) => {
+		const key = JSON.stringify(schema);
+		const validate = compiled.get(key) ?? ajv.compile({ allOf: [closed ? close(schema) : schema], components: { schemas } });
+		compiled.set(key, validate);
+		return validate;
+	};
 	return (schema, value) => {
-		const validate = ajv.compile({ allOf: [closed ? close(schema) : schema], components: { schemas } });
+		const validate = compile(schema);
 		validate(value);
 		return (validate.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`);
 	};
