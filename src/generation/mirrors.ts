@@ -17,6 +17,7 @@ const ASK_EVERY_MS = 1000;
 const ANSWER_WITHIN_MS = 1000;
 /** An owner that is not heard for this long may be dead: the store is asked. */
 const SILENT_AFTER_MS = 3000;
+const ANEW_EVERY_MS = 500;
 /** A reader that was announced comes within this time, or not at all. */
 const READER_COMES_MS = 2000;
 const LOGIN_CHECK_MS = 3000;
@@ -27,8 +28,9 @@ type Mirror = {
 	readonly generation: Generation;
 	readonly since: number;
 	position: LogPosition;
-	/** The owner is to tell it from the beginning. */
+	/** The owner is to tell it from the beginning; asked for not more often than it can be done. */
 	anew: boolean;
+	anewAt: number;
 	heardAt: number;
 	toldAt: number;
 };
@@ -89,10 +91,10 @@ export function createMirrors({ replicas, store, clock, log, heartbeatInterval, 
 			const mirror = mirrors.get(id);
 			if (mirror === undefined || entries.length === 0) continue;
 			mirror.heardAt = clock.elapsed();
-			if (!applyAll(mirror, entries)) {
-				mirror.anew = true;
-				ask(mirror.owner).catch(onError);
-			}
+			if (applyAll(mirror, entries) || mirror.heardAt < mirror.anewAt) continue;
+			mirror.anew = true;
+			mirror.anewAt = mirror.heardAt + ANEW_EVERY_MS;
+			ask(mirror.owner).catch(onError);
 		}
 	};
 
@@ -161,7 +163,16 @@ export function createMirrors({ replicas, store, clock, log, heartbeatInterval, 
 				elapsed: clock.elapsed,
 				onReaderError: (error) => log.error({ err: error }, "a reader of an answer could not be told"),
 			});
-			const mirror = { owner: replica, generation, since: now, position: { pieces: 0, part: 0 }, anew: false, heardAt: now, toldAt: now };
+			const mirror = {
+				owner: replica,
+				generation,
+				since: now,
+				position: { pieces: 0, part: 0 },
+				anew: false,
+				anewAt: 0,
+				heardAt: now,
+				toldAt: now,
+			};
 			mirrors.set(facts.id, mirror);
 			ticker.start();
 			const held = await ask(replica);

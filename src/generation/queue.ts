@@ -3,7 +3,7 @@
 // processes share the model servers, a board decides over all their turns; while it is away, this process decides over its own.
 
 import type { Id } from "../domain/id.ts";
-import type { BoardVerdict, OwnTurns, SlotBoard } from "../ports/slot-board.ts";
+import type { BoardVerdict, Elsewhere, OwnTurns, SlotBoard } from "../ports/slot-board.ts";
 
 export type Ticket = {
 	readonly id: Id;
@@ -55,7 +55,7 @@ export function createQueue({ limit, perUser, slotsOf, board }: QueueOptions): Q
 	/** The numbers that the board gave to waiting turns. */
 	const numbers = new Map<Id, number>();
 	/** What it said of the others last. */
-	let elsewhere: BoardVerdict["elsewhere"] | undefined;
+	let elsewhere: Elsewhere | undefined;
 	let isSettling = false;
 	/** Something has changed since the board was told. */
 	let hasChanged = false;
@@ -71,7 +71,7 @@ export function createQueue({ limit, perUser, slotsOf, board }: QueueOptions): Q
 		for (const tickets of waiting.values()) count += tickets.length;
 		return count;
 	};
-	const busyOf = (upstream: string): number => countRunning((entry) => entry.upstream === upstream);
+	const busyOf = (upstream: string): number => countRunning((entry) => entry.upstream === upstream) + (elsewhere?.busy.get(upstream) ?? 0);
 	const freeUpstream = (ticket: Ticket): string | undefined => ticket.candidates().find((name) => busyOf(name) < slotsOf(name));
 
 	/** The next turn that can run, and where. */
@@ -161,7 +161,6 @@ export function createQueue({ limit, perUser, slotsOf, board }: QueueOptions): Q
 
 	const follow = (verdict: BoardVerdict): void => {
 		const tickets = new Map([...waiting.values()].flat().map((ticket) => [ticket.id, ticket]));
-		elsewhere = verdict.elsewhere;
 		for (const { id, number } of verdict.waiting) if (tickets.has(id)) numbers.set(id, number);
 		for (const { id, upstream } of verdict.granted) {
 			const ticket = tickets.get(id);
@@ -190,11 +189,9 @@ export function createQueue({ limit, perUser, slotsOf, board }: QueueOptions): Q
 				const change = hasChanged;
 				hasChanged = false;
 				const verdict = await on.settle(turns, { slots, perUser }, change);
-				if (verdict !== undefined) follow(verdict);
-				else {
-					elsewhere = undefined;
-					reviewAlone();
-				}
+				elsewhere = verdict.elsewhere;
+				if (verdict.granted === undefined) reviewAlone();
+				else follow(verdict);
 			}
 		} finally {
 			isSettling = false;
@@ -247,6 +244,6 @@ export function createQueue({ limit, perUser, slotsOf, board }: QueueOptions): Q
 			return false;
 		},
 		counts: () => ({ running: running.size, waiting: countWaiting() }),
-		busyOf: (upstream) => busyOf(upstream) + (elsewhere?.busy.get(upstream) ?? 0),
+		busyOf,
 	};
 }

@@ -33,23 +33,28 @@ export type BoardVerdict = {
 	readonly granted: readonly { readonly id: Id; readonly upstream: string }[];
 	/** Those that go on waiting: the number to ask with next time, and the place among all who wait, from 1. */
 	readonly waiting: readonly { readonly id: Id; readonly number: number; readonly position: number }[];
-	readonly elsewhere: {
-		/** How many run in the other processes, by model server. */
-		readonly busy: ReadonlyMap<string, number>;
-		/** How many wait there. */
-		readonly waiting: number;
-		/** Who waits there for a model server; two people at most. */
-		readonly wantedBy: ReadonlyMap<string, readonly Id[]>;
-	};
+	readonly elsewhere: Elsewhere;
 };
+
+/** What the other processes have. */
+export type Elsewhere = {
+	/** How many run there, by model server. */
+	readonly busy: ReadonlyMap<string, number>;
+	/** How many wait there. */
+	readonly waiting: number;
+	/** Who waits there for a model server; two people at most. */
+	readonly wantedBy: ReadonlyMap<string, readonly Id[]>;
+};
+
+/** The board is away: this process decides alone, with what it knew of the others a moment ago. */
+export type Alone = { readonly granted: undefined; readonly elsewhere: Elsewhere | undefined };
 
 export type SlotBoard = {
 	/**
 	 * Says what this process has in place of what it said before, and gives what follows. Turns are served round robin by person over all
-	 * processes, in the order of asking within a person. `hasChanged`: others are to look too. `undefined`: the board is away, and this
-	 * process decides alone. Never rejects; one call at a time.
+	 * processes, in the order of asking within a person. `hasChanged`: others are to look too. Never rejects; one call at a time.
 	 */
-	settle(turns: OwnTurns, rules: BoardRules, hasChanged: boolean): Promise<BoardVerdict | undefined>;
+	settle(turns: OwnTurns, rules: BoardRules, hasChanged: boolean): Promise<BoardVerdict | Alone>;
 	/** Sets what is called when others have changed something, and now and then while this process has turns. */
 	onChange(listener: () => void): void;
 };

@@ -4,11 +4,13 @@ import { type Id, parseId } from "../domain/id.ts";
 import type { BoardVerdict } from "../ports/slot-board.ts";
 import { membersOf, numberOf, parseMembers } from "./values.ts";
 
-export function boardVerdictOf(text: string): BoardVerdict | undefined {
+/** `isCertain`: all processes have said what they have, so the verdict holds. */
+export function boardVerdictOf(text: string): (BoardVerdict & { readonly isCertain: boolean }) | undefined {
 	const members = parseMembers(text);
 	if (members === undefined) return undefined;
 	const elsewhere = membersOf(members.elsewhere);
 	return {
+		isCertain: members.certain === true,
 		granted: listOf(members.granted).flatMap(([id, upstream]) => {
 			const found = idOf(id);
 			return found === undefined || typeof upstream !== "string" ? [] : [{ id: found, upstream }];

@@ -4,7 +4,7 @@
 import type { Id } from "../domain/id.ts";
 import type { LogEntry, LogPart, LogPosition, Replicas } from "../ports/replicas.ts";
 import type { RedisLink } from "../redis/link.ts";
-import { lastEventOf, numberOf } from "./values.ts";
+import { lastEventOf, numberOf, parseList } from "./values.ts";
 
 const KEEP_MS = 60_000;
 /** More entries than any reader is behind. Whoever comes late finds the beginning gone, and has it told anew, in few long entries. */
@@ -81,9 +81,7 @@ function decodeEntry(place: string, text: string | undefined): LogEntry[] {
 }
 
 function decode(text: string): LogPart | undefined {
-	const parsed: unknown = JSON.parse(text);
-	if (!Array.isArray(parsed)) return undefined;
-	const [kind, first, ...rest]: readonly unknown[] = parsed;
+	const [kind, first, ...rest] = parseList(text);
 	switch (kind) {
 		case "t":
 		case "r": {

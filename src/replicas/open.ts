@@ -16,7 +16,7 @@ export function openReplicas({ link, log, elapsed }: ReplicasOptions): { readonl
 	const self = crypto.randomUUID();
 	const wordChannel = link.channel("queue");
 	const talk = openTalk({ link, self, log, elapsed, wordChannel });
-	const board = createSlotBoard({ link, self, wordChannel });
+	const board = createSlotBoard({ link, self, wordChannel, elapsed });
 	talk.onWord(board.hear);
 	const replicas: Replicas = {
 		self,

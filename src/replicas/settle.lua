@@ -2,7 +2,7 @@
 -- until when that holds. This script replaces the field of one process, and grants slots to that process alone. A slot that is the turn of
 -- another one is left for it; it looks when something has changed.
 --
--- KEYS  1 the hash, 2 the counter that numbers turns, 3 whom the round has served last (person -> number)
+-- KEYS  1 the hash, 2 the counter that numbers turns, 3 whom the round has served last (person -> number), 4 whether something was lost
 -- ARGV  1 the process, 2 its turns, 3 the rules
 -- A waiting turn is [id, person, candidates, number]; number 0 means that it has none yet.
 
@@ -27,9 +27,12 @@ local function take(owner, state)
 	end
 end
 local fields = redis.call("hgetall", queue)
+local is_there = false
 for index = 1, #fields, 2 do
 	local owner = fields[index]
-	if owner ~= me then
+	if owner == me then
+		is_there = cjson.decode(fields[index + 1]).ends > now
+	else
 		local state = cjson.decode(fields[index + 1])
 		if state.ends > now and state.ends <= now + 2 * rules.lifeMs then
 			take(owner, state)
@@ -47,6 +50,11 @@ for index = 1, #fields, 2 do
 		end
 	end
 end
+
+-- What this process said is gone (Redis was emptied), or is too old (it was away): so may be what others said. Nothing is decided here
+-- until they had the time to say it again.
+if rules.wasThere and not is_there then redis.call("set", KEYS[4], 1, "PX", rules.waitMs) end
+local is_certain = redis.call("exists", KEYS[4]) == 0
 
 -- The counter may have been lost with everything else, while turns still wait that were numbered before.
 local served = {}
@@ -100,7 +108,8 @@ local function runnable()
 end
 
 local granted, taken = {}, {}
-local turn, name = runnable()
+local turn, name
+if is_certain then turn, name = runnable() end
 while turn do
 	add(busy, { [name] = 1 })
 	add(people, { [turn.person] = 1 })
@@ -154,7 +163,7 @@ if next(own.busy) == nil and #rest == 0 then
 else
 	redis.call("hset", queue, me, cjson.encode(own))
 end
-for _, key in ipairs(KEYS) do redis.call("pexpire", key, 60000) end
+for index = 1, 3 do redis.call("pexpire", KEYS[index], 60000) end
 if elsewhere.waiting > 0 and (rules.hasChanged or #granted > 0) then redis.call("publish", rules.channel, me) end
 
-return cjson.encode({ granted = granted, waiting = waiting, elsewhere = elsewhere })
+return cjson.encode({ certain = is_certain, granted = granted, waiting = waiting, elsewhere = elsewhere })

@@ -16,6 +16,8 @@ const RECONNECT_EVERY_MS = 3000;
 
 const NOTHING: Answer = { done: false, held: [], running: [] };
 
+type Waiting = { readonly take: (answer: Answer) => void; readonly giveUp: () => void };
+
 export type Talk = Pick<Replicas, "ask" | "askAll" | "answerWith"> & {
 	/** Whether this process hears others. */
 	readonly isHeard: () => boolean;
@@ -39,7 +41,7 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 	const mine = link.channel("replica", self);
 	const all = link.channel("replicas");
 	const subscriber: Redis = link.createSubscriber();
-	const waiting = new Map<number, (answer: Answer) => void>();
+	const waiting = new Map<number, Waiting>();
 	let answer: (question: Question, from: string) => Promise<Answer> = async () => NOTHING;
 	let word: (text: string) => void = () => {};
 	let asked = 0;
@@ -61,7 +63,7 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 		const from = message?.from;
 		if (message === undefined || number === undefined || typeof from !== "string") return;
 		if (message.answer !== undefined) {
-			waiting.get(number)?.(answerOf(message.answer));
+			waiting.get(number)?.take(answerOf(message.answer));
 			return;
 		}
 		const question = questionOf(message.question);
@@ -72,6 +74,8 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 	};
 
 	const put = async (channel: string, question: Question, withinMs: number, expected: (heard: number) => number): Promise<Answer[]> => {
+		// No answer would be heard.
+		if (!isSubscribed) return [];
 		asked += 1;
 		const number = asked;
 		const answers: Answer[] = [];
@@ -80,10 +84,11 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 		const check = (): void => {
 			if (answers.length >= wanted) resolve();
 		};
-		waiting.set(number, (given) => {
+		const take = (given: Answer): void => {
 			answers.push(given);
 			check();
-		});
+		};
+		waiting.set(number, { take, giveUp: resolve });
 		const timer = setTimeout(resolve, withinMs);
 		const heard = await publish(channel, { number, from: self, question });
 		wanted = heard === undefined ? 0 : expected(heard);
@@ -119,6 +124,7 @@ export function openTalk({ link, self, log, wordChannel, elapsed }: TalkOptions)
 			triedAt = now;
 			subscriber.disconnect(true);
 		}
+		if (!link.isThere()) for (const { giveUp } of waiting.values()) giveUp();
 		void publish(mine, {});
 	}, HELLO_EVERY_MS);
 

@@ -16,6 +16,16 @@ export function parseMembers(text: string): Members | undefined {
 	}
 }
 
+/** Nothing when the text is no list. */
+export function parseList(text: string): readonly unknown[] {
+	try {
+		const parsed: unknown = JSON.parse(text);
+		return Array.isArray(parsed) ? parsed : [];
+	} catch {
+		return [];
+	}
+}
+
 export function membersOf(value: unknown): Members | undefined {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : undefined;
 }

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type Mongo, startMongo } from "../support/mongo.ts";
 import { dropDatabases } from "../support/mongo-settings.ts";
 import { type Redis, startRedis } from "../support/redis.ts";
-import { eventually } from "../support/server.ts";
-import { openFleet } from "./fleet.ts";
+import { eventually, type Person } from "../support/server.ts";
+import { type Fleet, openFleet } from "./fleet.ts";
 
 setDefaultTimeout(90_000);
 
@@ -107,8 +107,8 @@ test("stopped in order: its readers elsewhere are told of the shutdown; readers 
 	expect((await person.at(fleet.at(1)).messages(sessionId)).at(-1)?.status).toBe("interrupted");
 });
 
-test("an administrator sees and stops what any of them makes", async () => {
-	await using fleet = await openFleet({ mongo, redis, count: 2, settings: SETTINGS, query: "?slots=5" });
+/** An administrator, made with the link that the first server printed. */
+async function adminOf(fleet: Fleet): Promise<Person> {
 	const token = () => /\/setup#([\w-]+)/.exec(fleet.at(0).output())?.[1];
 	await eventually("a setup link is printed", () => token() !== undefined);
 	const made = await fetch(`${fleet.at(0).address}/api/v1/auth/setup`, {
@@ -117,8 +117,32 @@ test("an administrator sees and stops what any of them makes", async () => {
 		body: JSON.stringify({ token: token(), email: "admin@example.org", password: "a-Tall-ladder-77" }),
 	});
 	const { token: bearer = "" } = Object(await made.json());
+	return (await fleet.at(0).signup()).withToken(bearer);
+}
+
+test("what is taken from a person at one is taken at all within a second: an administrator's rights, the account, its streams in five", async () => {
+	await using fleet = await openFleet({ mongo, redis, count: 2, settings: SETTINGS });
+	const admin = await adminOf(fleet);
+	const { person, sessionId } = await fleet.visitor();
+	const elsewhere = person.at(fleet.at(1));
+	const toggle = () => admin.call("POST", `/admin/users/${person.id}/toggle-admin`);
+	expect((await toggle()).status).toBe(200);
+	expect((await elsewhere.call("GET", "/admin/metrics")).status).toBe(200);
+	expect((await toggle()).status).toBe(200);
+	expect((await elsewhere.call("GET", "/admin/metrics")).status).toBe(403);
+	const stream = await elsewhere.stream({ sessionId, prompt: "[endless] [every 50]" });
+	await stream.until("token");
+	expect((await admin.call("PATCH", `/admin/users/${person.id}`, { disabled: true })).status).toBe(200);
+	expect((await elsewhere.call("GET", "/auth/me")).status).toBe(401);
+	const before = performance.now();
+	await stream.until(isLast);
+	expect(performance.now() - before).toBeLessThan(5000);
+});
+
+test("an administrator sees and stops what any of them makes", async () => {
+	await using fleet = await openFleet({ mongo, redis, count: 2, settings: SETTINGS, query: "?slots=5" });
+	const admin = await adminOf(fleet);
 	const { person } = await fleet.visitor();
-	const admin = person.withToken(bearer);
 	const ids: string[] = [];
 	for (const index of [0, 1]) {
 		const stream = await person.at(fleet.at(index)).stream({ sessionId: await person.createSession(), prompt: "[endless] [every 50]" });

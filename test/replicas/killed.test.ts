@@ -7,14 +7,14 @@ import { type Mongo, startMongo } from "../support/mongo.ts";
 import { dropDatabases } from "../support/mongo-settings.ts";
 import { type Nginx, startNginx } from "../support/nginx.ts";
 import { type Redis, startRedis } from "../support/redis.ts";
-import type { Person } from "../support/server.ts";
+import { eventually, type Person } from "../support/server.ts";
 import { type Fleet, openFleet } from "./fleet.ts";
 
 setDefaultTimeout(120_000);
 
 const PEOPLE = 20;
 const SESSIONS = 10;
-const TOKENS = 100;
+const TOKENS = 200;
 const EVERY_MS = 60;
 const WHOLE = Array.from({ length: TOKENS }, (_, index) => `t${index} `).join("");
 const LIMIT = 150;
@@ -70,9 +70,11 @@ async function lastOf(stream: EventStream): Promise<string> {
 }
 
 /** Reads one answer as a patient client does: whatever breaks is picked up again through the proxy. */
-async function readThrough(person: Person, sessionId: string, killed: { at: number }): Promise<Read> {
+async function readThrough(person: Person, sessionId: string, killed: { at: number }, onBegun: () => void): Promise<Read> {
 	const turn = { sessionId, prompt: `[tokens ${TOKENS}] [every ${EVERY_MS}]`, messageId: "turn" };
 	let stream = await person.stream(turn);
+	await stream.until(({ seq }) => seq === 20);
+	onBegun();
 	let last = await lastOf(stream);
 	const first = stream.events()[0];
 	const acknowledged = first?.type === "start";
@@ -107,8 +109,13 @@ test("one of three is killed under 200 clients: nothing acknowledged is lost, re
 		people.flatMap((person) => Array.from({ length: SESSIONS }, async () => ({ person, sessionId: await person.createSession() }))),
 	);
 	const killed = { at: Number.POSITIVE_INFINITY };
-	const reading = clients.map(({ person, sessionId }) => readThrough(person, sessionId, killed));
-	await Bun.sleep((TOKENS * EVERY_MS) / 2);
+	let begun = 0;
+	const reading = clients.map(({ person, sessionId }) =>
+		readThrough(person, sessionId, killed, () => {
+			begun += 1;
+		}),
+	);
+	await eventually("all have begun", () => begun === clients.length);
 	killed.at = performance.now();
 	await fleet.at(1).kill();
 	const reads = await Promise.all(reading);
