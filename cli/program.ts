@@ -85,6 +85,16 @@ export function createProgram(run: Run): Command {
 
 	addKeys(addGroup(program, run, "keys", "Personal keys for scripts, also while the server runs.", KEYS_EXAMPLES));
 
+	add("audit", "Show who signed in, failed to, and changed what.", async () => (await import("./commands/audit.ts")).audit, [
+		["pocketllm audit --since 24h", "since yesterday"],
+		["pocketllm audit --user ada@example.org --limit 200", "of one person"],
+		["pocketllm audit --action login_failed --json", "for scripts"],
+	])
+		.option("--user <who>", "only what concerns or was done by: an e-mail address or an id")
+		.option("--action <action>", "only this: login, login_failed, key_made …")
+		.option("--since <time>", "not before: a duration back from now such as 24h, or a time")
+		.option("--limit <count>", "so many of the newest (default: 50)");
+
 	add(
 		"rotate-jwt-secret",
 		"Make a new key for access tokens; a running server takes it up, without a restart.",

@@ -27,7 +27,7 @@ export type Administration = ReturnType<typeof composeAdministration>;
 
 export function composeAdministration({ store, clock, audit, passwords, policy, stopGenerations }: AdministrationDependencies) {
 	const { publicUrl } = policy;
-	const accounts = createAccountMaker({ store, passwords, clock });
+	const accounts = createAccountMaker({ store, passwords, audit, clock });
 	const logins = createLogins({ store, clock, idleMs: policy.refreshIdleTtl });
 	const newHashedSecret = () => {
 		const secret = newSecret();

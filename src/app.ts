@@ -9,11 +9,14 @@ import { adminRoutes } from "./admin/routes.ts";
 import { createAdminService } from "./admin/service.ts";
 import { composeAdministration } from "./administration.ts";
 import { createAudit } from "./audit/recorder.ts";
+import { auditRoutes } from "./audit/routes.ts";
+import { createAuditTrail } from "./audit/trail.ts";
 import { createGuessGuard } from "./auth/guessing.ts";
 import { keyRoutes } from "./auth/key-routes.ts";
 import { createKeyService, isPersonalKey } from "./auth/keys.ts";
 import { loginRoutes } from "./auth/login-routes.ts";
 import { ownAccountRoutes } from "./auth/own-account-routes.ts";
+import { createOwnPassword } from "./auth/own-password.ts";
 import type { Passwords } from "./auth/passwords.ts";
 import { authRoutes } from "./auth/routes.ts";
 import { generatePassword } from "./auth/secrets.ts";
@@ -83,6 +86,8 @@ export type App = {
 	readonly isBusy: () => boolean;
 	/** Ends running answers for a shutdown; see the engine's `close`. */
 	readonly closeEngine: (graceMs: number) => Promise<void>;
+	/** Disables the old gateway's published account; see there. */
+	readonly lockOutPublishedAccount: () => Promise<boolean>;
 	/** Ends every running answer as `interrupted`: this process was taken for dead. */
 	readonly cutOff: () => void;
 };
@@ -94,7 +99,14 @@ export function createApp(deps: AppDependencies): App {
 	const audit = createAudit({ store, clock, log });
 	const models = createModelService({ clock, log, ...deps.models });
 	const queue = createQueue({ ...deps.queue, slotsOf: models.slotsOf, board: deps.board });
-	const auth = createAuthService({ store, mint: deps.mint, passwords: deps.passwords, setup: deps.setup, clock, log, policy: deps.auth });
+	const auth = createAuthService({
+		...{ store, audit, clock, log },
+		mint: deps.mint,
+		passwords: deps.passwords,
+		setup: deps.setup,
+		policy: deps.auth,
+	});
+	const password = createOwnPassword({ store, passwords: deps.passwords, audit, clock, log, policy: deps.auth });
 	const guesses = createGuessGuard({ limiter, isSignedInFrom: auth.isSignedInFrom });
 	const keys = createKeyService({ store, audit, clock, log });
 	const authenticate = async (token: string, address: string): Promise<Principal> => {
@@ -118,7 +130,7 @@ export function createApp(deps: AppDependencies): App {
 	const oneShot = createOneShot({ router: models, queue, clock });
 	const chat = createChatService({ store, engine, oneShot, clock, log });
 	const sessions = createSessionService({ store, clock, stopGeneration: engine.stopSession });
-	const users = createUserService({ store, clock });
+	const users = createUserService({ store, audit, clock });
 	const { logins, people, invitations, exporter } = composeAdministration({
 		store,
 		clock,
@@ -150,10 +162,10 @@ export function createApp(deps: AppDependencies): App {
 		.use(accountPageRoutes())
 		.group(PREFIX, (api) =>
 			api
-				.use(authRoutes({ auth, limiter, guesses }))
+				.use(authRoutes({ auth, limiter, guesses, password }))
 				.use(keyRoutes({ keys }))
 				.use(loginRoutes({ logins, audit }))
-				.use(ownAccountRoutes({ auth, guesses, removePerson: people.remove }))
+				.use(ownAccountRoutes({ password, guesses, removePerson: people.remove }))
 				.use(exportRoutes({ exporter, audit, clock, log, findUser: users.findUser, isLoginGood }))
 				.use(userRoutes({ users, createUser: auth.createUser }))
 				.use(chatRoutes({ chat, limiter }))
@@ -164,11 +176,14 @@ export function createApp(deps: AppDependencies): App {
 				.use(invitationRoutes({ invitations }))
 				.use(modelRoutes({ models, busyOf: queue.busyOf }))
 				.use(adminRoutes({ admin, findGenerations: engine.findAll, stopGeneration: (id) => engine.stop(id, "owner") }))
+				.use(auditRoutes({ trail: createAuditTrail({ store }) }))
 				.use(reference.routes),
 		);
 	access.fill(app.routes);
 	reference.fill(app);
-	return { handle: app.fetch, access, models, isBusy: engine.isBusy, closeEngine: engine.close, cutOff: engine.cutOff };
+	const { lockOutPublishedAccount } = auth;
+	const { isBusy, close: closeEngine, cutOff } = engine;
+	return { handle: app.fetch, access, models, isBusy, closeEngine, cutOff, lockOutPublishedAccount };
 }
 
 /** CORS is off until origins are named; with no options the plugin would let every origin in, with credentials. */

@@ -1,7 +1,6 @@
 // How a server starts and stops: in which order, what it says, and what it looks at once it listens. Part of the wiring.
 
 import { type App, createApp } from "./app.ts";
-import { createAccountMaker } from "./auth/accounts.ts";
 import { createSetupGate, type SetupGate } from "./auth/setup.ts";
 import { createTokenMint } from "./auth/tokens.ts";
 import { createClock } from "./clock.ts";
@@ -211,13 +210,12 @@ function purgeOld(store: Store, config: Config, clock: Clock, log: Log): void {
 type Announcement = Parts & { readonly app: App; readonly setup: SetupGate; readonly address: string };
 
 /** What a person wants to know after the start: which model servers there are, who the administrator is, who may come in. */
-async function announce({ config, options, log, store, sharing, clock, app, setup, address }: Announcement): Promise<void> {
+async function announce({ config, options, log, store, sharing, app, setup, address }: Announcement): Promise<void> {
 	// Names of models come from other servers: none may steer the operator's terminal.
 	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
 	for (const line of sharing.describe()) print(line);
 	await findModelServers(config, options.demo, app.models, print);
-	const accounts = createAccountMaker({ store, clock, passwords: passwordsOf(config) });
-	if (await accounts.lockOutPublishedAccount()) {
+	if (await app.lockOutPublishedAccount()) {
 		log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
 		print("demo@pocketllm.com had its published password: the account is disabled now, and no administrator any more.");
 	}

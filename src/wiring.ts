@@ -4,6 +4,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Administration } from "./administration.ts";
+import type { AuditPage, AuditQuestion } from "./audit/trail.ts";
+import type { AccountMaker } from "./auth/accounts.ts";
 import type { KeyService } from "./auth/keys.ts";
 import { loadJudge } from "./auth/passwords.ts";
 import { createClock } from "./clock.ts";
@@ -49,19 +51,8 @@ export async function createAdmin(
 	config: Config,
 	request: AdminRequest,
 ): Promise<{ user: { id: string; email: string }; outcome: "created" | "promoted" | "unchanged" }> {
-	const { createAccountMaker } = await import("./auth/accounts.ts");
 	return withStore(config, async (store) => {
-		const accounts = createAccountMaker({
-			store,
-			clock: createClock(),
-			passwords: passwordsOf(config),
-		});
-		const { user, outcome } = await accounts.createAdmin(request, request.promote);
-		const audit = await auditOf(store);
-		if (outcome !== "unchanged") {
-			const action = outcome === "created" ? "user_created" : "user_promoted";
-			audit.record({ action, userId: user.id, caller: THIS_MACHINE, detail: "administrator" });
-		}
+		const { user, outcome } = await (await accountsOf(config, store)).createAdmin(request, request.promote);
 		return { user: { id: user.id, email: user.email }, outcome };
 	});
 }
@@ -146,15 +137,17 @@ export async function moveStore(config: Config, request: MoveRequest): Promise<M
 }
 
 async function lockOutPublishedAccount(config: Config, onStep: (line: string) => void): Promise<void> {
-	const { createAccountMaker } = await import("./auth/accounts.ts");
 	await withStore(config, async (store) => {
-		const accounts = createAccountMaker({
-			store,
-			clock: createClock(),
-			passwords: passwordsOf(config),
-		});
+		const accounts = await accountsOf(config, store);
 		if (await accounts.lockOutPublishedAccount()) onStep("disabled demo@pocketllm.com, whose password is published");
 	});
+}
+
+/** The newest entries of the audit trail that fit. Codes: those of `requireData`, `user_not_found`, `store_…`. */
+export async function readAudit(config: Config, question: AuditQuestion): Promise<AuditPage> {
+	requireData(storePlace(config));
+	const { createAuditTrail } = await import("./audit/trail.ts");
+	return withStore(config, (store) => createAuditTrail({ store }).find(question));
 }
 
 /** Whether the server of these settings lives; gives its address. Codes: `cannot_connect`. */
@@ -215,6 +208,11 @@ export async function runningServer(config: Config): Promise<{ pid: number; addr
 		const pid = error.details.extra?.pid;
 		return { pid: typeof pid === "number" ? pid : 0, address: null };
 	}
+}
+
+async function accountsOf(config: Config, store: Store): Promise<AccountMaker> {
+	const { createAccountMaker } = await import("./auth/accounts.ts");
+	return createAccountMaker({ store, clock: createClock(), passwords: passwordsOf(config), audit: await auditOf(store) });
 }
 
 /** The trail of what a command does; `withStore` closes the store only when everything is noted. */

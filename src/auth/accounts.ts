@@ -1,7 +1,9 @@
 // Making accounts: by signing up, by an administrator, on the shell. Logins are the service's part.
 
+import { THIS_MACHINE } from "../domain/caller.ts";
 import { PocketError } from "../domain/errors.ts";
 import { emailProblem, normalizeEmail, type User } from "../domain/user.ts";
+import type { Actor, Audit } from "../ports/audit.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LoginStore, UserStore } from "../ports/store.ts";
 import type { Passwords } from "./passwords.ts";
@@ -13,7 +15,16 @@ export type Person = {
 	readonly avatarUrl?: string | null;
 };
 
-export function createAccountMaker({ store, passwords, clock }: { store: UserStore & LoginStore; passwords: Passwords; clock: Clock }) {
+export type AccountMaker = ReturnType<typeof createAccountMaker>;
+
+export type AccountMakerDependencies = {
+	readonly store: UserStore & LoginStore;
+	readonly passwords: Passwords;
+	readonly audit: Audit;
+	readonly clock: Clock;
+};
+
+export function createAccountMaker({ store, passwords, audit, clock }: AccountMakerDependencies) {
 	/** A new account's record. Codes: `validation_failed`, `weak_password`, `busy`. */
 	const prepareUser = async (person: Person, isAdmin: boolean): Promise<User> => {
 		const email = normalizeEmail(person.email);
@@ -56,14 +67,16 @@ export function createAccountMaker({ store, passwords, clock }: { store: UserSto
 			if (!(await passwords.verify("demo123", user.passwordHash))) return false;
 			await store.lockOut(user.id, clock.now());
 			await store.revokeLogins(user.id, clock.now());
+			audit.record({ action: "user_disabled", userId: user.id, caller: THIS_MACHINE, detail: "its password is published" });
 			return true;
 		},
 
 		/** An account made by an administrator. Codes: `email_taken`, `weak_password`, `validation_failed`, `busy`. */
-		createUser: async (person: Person): Promise<User> => {
+		createUser: async (person: Person, actor: Actor): Promise<User> => {
 			if ((await store.findUserByEmail(normalizeEmail(person.email))) !== undefined) throw new PocketError("email_taken");
 			const user = await prepareUser(person, false);
 			await store.createUser(user);
+			audit.record({ action: "user_created", userId: user.id, ...actor });
 			return user;
 		},
 
@@ -79,12 +92,15 @@ export function createAccountMaker({ store, passwords, clock }: { store: UserSto
 						sentence: "There is an account with this address already; --promote makes it an administrator.",
 					});
 				if (known.isAdmin) return { user: known, outcome: "unchanged" };
-				return { user: await store.setAdmin(known.id, true, clock.now()), outcome: "promoted" };
+				const promoted = await store.setAdmin(known.id, true, clock.now());
+				audit.record({ action: "user_promoted", userId: known.id, caller: THIS_MACHINE });
+				return { user: promoted, outcome: "promoted" };
 			}
 			if (person.password === null)
 				throw new PocketError("user_not_found", { sentence: "There is no account with this address; leave --promote out to make one." });
 			const user = await prepareUser({ ...person, password: person.password }, true);
 			await store.createUser(user);
+			audit.record({ action: "user_created", userId: user.id, caller: THIS_MACHINE, detail: "administrator" });
 			return { user, outcome: "created" };
 		},
 	};

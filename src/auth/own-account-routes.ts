@@ -7,17 +7,17 @@ import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { callerOf, principalOf } from "../http/exchange.ts";
 import type { Actor } from "../ports/audit.ts";
 import type { GuessGuard } from "./guessing.ts";
+import type { OwnPassword } from "./own-password.ts";
 import * as schema from "./schema.ts";
-import type { AuthService } from "./service.ts";
 
 export type OwnAccountDependencies = {
-	readonly auth: AuthService;
+	readonly password: OwnPassword;
 	readonly guesses: GuessGuard;
 	/** Handed over from the administration: an account with everything that belongs to it. Codes: `user_not_found`, `last_admin`. */
 	readonly removePerson: (user: User, actor: Actor) => Promise<void>;
 };
 
-export function ownAccountRoutes({ auth, guesses, removePerson }: OwnAccountDependencies) {
+export function ownAccountRoutes({ password, guesses, removePerson }: OwnAccountDependencies) {
 	return new Elysia({ prefix: "/users" })
 		.post(
 			"/change-password",
@@ -25,7 +25,7 @@ export function ownAccountRoutes({ auth, guesses, removePerson }: OwnAccountDepe
 				const principal = principalOf(request);
 				if (body.currentPassword === body.newPassword)
 					throw new PocketError("weak_password", { sentence: "The new password is the old one." });
-				const change = () => auth.changePassword(principal, body.currentPassword, body.newPassword);
+				const change = () => password.change(principal, body.currentPassword, body.newPassword, callerOf(request));
 				await guesses.ownPassword(request, principal.user.id, change);
 				set.status = 204;
 			},
@@ -46,7 +46,7 @@ export function ownAccountRoutes({ auth, guesses, removePerson }: OwnAccountDepe
 			"/me",
 			async ({ body, request, set }) => {
 				const { user } = principalOf(request);
-				await guesses.ownPassword(request, user.id, () => auth.requirePassword(user, body.password));
+				await guesses.ownPassword(request, user.id, () => password.require(user, body.password, callerOf(request)));
 				await removePerson(user, { byId: user.id, caller: callerOf(request) });
 				set.status = 204;
 			},

@@ -9,6 +9,7 @@ import { countRequest } from "../http/limits.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Person } from "./accounts.ts";
 import type { GuessGuard } from "./guessing.ts";
+import type { OwnPassword } from "./own-password.ts";
 import * as schema from "./schema.ts";
 import { hashSecret } from "./secrets.ts";
 import type { AuthService, Grant } from "./service.ts";
@@ -35,9 +36,14 @@ function personOf(body: { email: string; password: string; name?: string | null;
 	return { email: body.email, password: body.password, name: body.name ?? null, avatarUrl: body.avatar_url || null };
 }
 
-export type AuthRouteDependencies = { readonly auth: AuthService; readonly limiter: Limiter; readonly guesses: GuessGuard };
+export type AuthRouteDependencies = {
+	readonly auth: AuthService;
+	readonly limiter: Limiter;
+	readonly guesses: GuessGuard;
+	readonly password: OwnPassword;
+};
 
-export function authRoutes({ auth, limiter, guesses }: AuthRouteDependencies) {
+export function authRoutes({ auth, limiter, guesses, password }: AuthRouteDependencies) {
 	const countByAddress = (request: Request, name: "login" | "signup") =>
 		countRequest(limiter, request, name, `address:${exchangeOf(request).address}`);
 	/** The account is counted by a hash of what was typed, existing or not. */
@@ -118,8 +124,8 @@ export function authRoutes({ auth, limiter, guesses }: AuthRouteDependencies) {
 			async ({ body, request, set }) => {
 				const principal = findPrincipal(request);
 				// A personal key is no login: it is revoked, not left.
-				if (principal !== undefined && principal.keyScopes === undefined) await auth.logout(principal.loginId);
-				else if (typeof body.refreshToken === "string") await auth.logoutByRefreshToken(body.refreshToken);
+				if (principal !== undefined && principal.keyScopes === undefined) await auth.logout(principal, callerOf(request));
+				else if (typeof body.refreshToken === "string") await auth.logoutByRefreshToken(body.refreshToken, callerOf(request));
 				set.status = 204;
 			},
 			{
@@ -163,7 +169,7 @@ export function authRoutes({ auth, limiter, guesses }: AuthRouteDependencies) {
 			async ({ body, request, set }) => {
 				await countByAddress(request, "login");
 				await countByAccount(request, body.email);
-				auth.requestPasswordReset(body.email);
+				password.requestReset(body.email, callerOf(request));
 				set.status = 202;
 				return { detail: "If there is such an account, its administrator can pass on a reset link." };
 			},
@@ -189,7 +195,7 @@ export function authRoutes({ auth, limiter, guesses }: AuthRouteDependencies) {
 		.post(
 			"/password-reset/confirm",
 			async ({ body, request, set }) => {
-				await guesses.token(request, () => auth.confirmPasswordReset(body.token, body.newPassword));
+				await guesses.token(request, () => password.confirmReset(body.token, body.newPassword, callerOf(request)));
 				set.status = 204;
 			},
 			{

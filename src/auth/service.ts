@@ -1,16 +1,19 @@
 // Accounts and logins: signing up and in, refreshing, leaving, the first administrator, forgotten and changed passwords.
 
+import type { AuditAction } from "../domain/audit.ts";
 import type { Caller } from "../domain/caller.ts";
-import { PocketError } from "../domain/errors.ts";
+import { type ErrorCode, PocketError } from "../domain/errors.ts";
 import type { Id } from "../domain/id.ts";
+import type { Invitation } from "../domain/invitation.ts";
 import type { Login } from "../domain/login.ts";
 import { normalizeEmail, type User } from "../domain/user.ts";
+import type { Audit } from "../ports/audit.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { InvitationStore, LoginStore, UserStore } from "../ports/store.ts";
 import { createAccountMaker, type Person } from "./accounts.ts";
 import type { Passwords } from "./passwords.ts";
-import { hashSecret, newSecret, successorOf } from "./secrets.ts";
+import { hashSecret, keyedMark, newSecret, successorOf } from "./secrets.ts";
 import type { SetupGate } from "./setup.ts";
 import type { TokenMint } from "./tokens.ts";
 
@@ -33,6 +36,7 @@ export type AuthDependencies = {
 	readonly mint: TokenMint;
 	readonly passwords: Passwords;
 	readonly setup: SetupGate;
+	readonly audit: Audit;
 	readonly clock: Clock;
 	readonly log: Log;
 	readonly policy: AuthPolicy;
@@ -45,12 +49,11 @@ export type Authenticated = { readonly user: User; readonly loginId: Id; readonl
 
 export type AuthService = ReturnType<typeof createAuthService>;
 
-const RESET_LIFETIME_MS = 60 * 60 * 1000;
 /** How exactly `lastUsedAt` of a login is kept while access tokens are used. */
 const USE_NOTED_EVERY_MS = 60_000;
 
-export function createAuthService({ store, mint, passwords, setup, clock, log, policy }: AuthDependencies) {
-	const { prepareUser, requireGoodPassword, createUser, lockOutPublishedAccount } = createAccountMaker({ store, passwords, clock });
+export function createAuthService({ store, mint, passwords, setup, audit, clock, log, policy }: AuthDependencies) {
+	const { prepareUser, createUser, lockOutPublishedAccount } = createAccountMaker({ store, passwords, audit, clock });
 
 	/** Opens a login and gives its first pair of tokens. Codes: `invalid_credentials` when the person has another password by now. */
 	const openLogin = async (user: User, caller: Caller): Promise<Grant> => {
@@ -77,18 +80,32 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 		return { token: await mint.issue(user.id, loginId, expiresAt), expiresIn: Math.floor((expiresAt - now) / 1000), user };
 	};
 
+	/** Something that person did themselves. */
+	const note = (action: AuditAction, userId: Id, caller: Caller, detail?: string): void =>
+		audit.record({ action, userId, byId: userId, caller, detail });
+
+	/** What was typed for an address of nobody may be a password in the wrong field, so it is not kept: a mark tells whether two are the same. */
+	const markOf = keyedMark();
+
 	/** The person with this address and this password. Codes: `invalid_credentials`, `account_disabled`, `busy`. */
-	const verifyPerson = async (email: string, password: string): Promise<User> => {
+	const verifyPerson = async (email: string, password: string, caller: Caller): Promise<User> => {
 		const user = await store.findUserByEmail(normalizeEmail(email));
 		const isRight = await passwords.verify(password, user?.passwordHash);
-		if (user === undefined || !isRight) throw new PocketError("invalid_credentials");
-		if (user.disabled) throw new PocketError("account_disabled");
-		return user;
+		const refuse = (code: ErrorCode, detail: string): never => {
+			audit.record({ action: "login_failed", userId: user?.id, caller, detail });
+			throw new PocketError(code);
+		};
+		if (user === undefined) return refuse("invalid_credentials", `no such account, typed as ${markOf(normalizeEmail(email))}`);
+		if (!isRight) return refuse("invalid_credentials", "wrong password");
+		return user.disabled ? refuse("account_disabled", "the account is disabled") : user;
 	};
 
-	/** Codes: `wrong_password`, `busy`. */
-	const requirePassword = async (user: User, password: string): Promise<void> => {
-		if (!(await passwords.verify(password, user.passwordHash))) throw new PocketError("wrong_password");
+	/** Another login may replace the old hash meanwhile, or a reset the password: what is there then decides (`verifyAgain`). */
+	const replaceOutdatedHash = async (person: User, password: string, verifyAgain: () => Promise<User>): Promise<User> => {
+		if (!passwords.isOutdated(person.passwordHash)) return person;
+		const passwordHash = await passwords.hash(password);
+		const isReplaced = await store.replacePasswordHash(person.id, person.passwordHash, passwordHash);
+		return isReplaced ? { ...person, passwordHash } : verifyAgain();
 	};
 
 	/** Whether a login's person may go on. Codes: `invalid_token`, `account_disabled`. */
@@ -100,24 +117,15 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 	};
 
 	/** Asked before anything is said of the address: who has no invitation learns nothing about accounts. Codes as `signup`. */
-	const requireMaySignUp = async (inviteHash: string | undefined): Promise<void> => {
+	const requireMaySignUp = async (inviteHash: string | undefined): Promise<Invitation | undefined> => {
 		if (policy.signupMode === "closed") throw new PocketError("signup_closed");
 		if (inviteHash === undefined) {
 			if (policy.signupMode === "invite") throw new PocketError("invitation_required");
-			return;
+			return undefined;
 		}
-		if ((await store.findInvitation(inviteHash, clock.now())) === undefined) throw new PocketError("invalid_invitation");
-	};
-
-	const logResetLink = async (email: string): Promise<void> => {
-		const user = await store.findUserByEmail(email);
-		if (user === undefined || user.disabled) return;
-		const token = newSecret();
-		await store.createResetToken(hashSecret(token), user.id, clock.now() + RESET_LIFETIME_MS);
-		log.warn(
-			{ user: user.id, resetLink: `${policy.publicUrl()}/reset#${token}` },
-			"a password reset was asked for; pass this link on to its owner (good for one hour)",
-		);
+		const invitation = await store.findInvitation(inviteHash, clock.now());
+		if (invitation === undefined) throw new PocketError("invalid_invitation");
+		return invitation;
 	};
 
 	const beingNoted = new Set<Id>();
@@ -140,22 +148,24 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 		 */
 		signup: async (person: Person, { invite, caller }: { invite: string | undefined; caller: Caller }): Promise<Grant> => {
 			const inviteHash = invite === undefined ? undefined : hashSecret(invite);
-			await requireMaySignUp(inviteHash);
+			const invitation = await requireMaySignUp(inviteHash);
 			if ((await store.findUserByEmail(normalizeEmail(person.email))) !== undefined) throw new PocketError("email_taken");
 			const user = await prepareUser(person, false);
 			if (inviteHash === undefined) await store.createUser(user);
 			else await store.createInvitedUser(user, inviteHash, clock.now());
+			note("signup", user.id, caller);
+			if (invitation !== undefined) note("invite_used", user.id, caller, invitation.id);
 			return openLogin(user, caller);
 		},
 
 		/** One and the same answer, after the same work, for an unknown address and a wrong password. Codes: `invalid_credentials`, `account_disabled`, `busy`. */
 		login: async (email: string, password: string, caller: Caller): Promise<Grant> => {
-			const person = await verifyPerson(email, password);
-			if (!passwords.isOutdated(person.passwordHash)) return openLogin(person, caller);
-			const passwordHash = await passwords.hash(password);
-			const isReplaced = await store.replacePasswordHash(person.id, person.passwordHash, passwordHash);
-			// Another login may have replaced the old hash meanwhile, or a reset the password: what is there now decides.
-			return openLogin(isReplaced ? { ...person, passwordHash } : await verifyPerson(email, password), caller);
+			const person = await replaceOutdatedHash(await verifyPerson(email, password, caller), password, () =>
+				verifyPerson(email, password, caller),
+			);
+			const grant = await openLogin(person, caller);
+			note("login", person.id, caller);
+			return grant;
 		},
 
 		/** Who a bearer token belongs to, now; that it was used from there is noted. Codes: `invalid_token`, `account_disabled`. */
@@ -202,7 +212,10 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 				idleMs: policy.refreshIdleTtl,
 				address: caller.address,
 			});
-			if (outcome === "reused") log.warn({ user: login.userId }, "a spent refresh token was used again; its login has been ended");
+			if (outcome === "reused") {
+				log.warn({ user: login.userId }, "a spent refresh token was used again; its login has been ended");
+				audit.record({ action: "refresh_reused", userId: login.userId, caller });
+			}
 			if (outcome === "reused" || outcome === "unknown") throw new PocketError("invalid_refresh_token");
 			const found = await store.findLogin(login.id);
 			if (found === undefined || found.login.revokedAt !== null) throw new PocketError("invalid_refresh_token");
@@ -211,46 +224,30 @@ export function createAuthService({ store, mint, passwords, setup, clock, log, p
 		},
 
 		/** Ends a login: its access and its refresh tokens are refused from now on. */
-		logout: (loginId: Id): Promise<void> => store.revokeLogin(loginId, clock.now()),
+		logout: async ({ user, loginId }: Authenticated, caller: Caller): Promise<void> => {
+			await store.revokeLogin(loginId, clock.now());
+			note("logout", user.id, caller);
+		},
 
 		/** Ends the login that a refresh token belongs to; harmless for any other text. */
-		logoutByRefreshToken: async (refreshToken: string): Promise<void> => {
+		logoutByRefreshToken: async (refreshToken: string, caller: Caller): Promise<void> => {
 			const login = await store.findLoginByRefreshHash(hashSecret(refreshToken));
-			if (login !== undefined) await store.revokeLogin(login.id, clock.now());
+			if (login === undefined) return;
+			await store.revokeLogin(login.id, clock.now());
+			if (login.revokedAt === null) note("logout", login.userId, caller);
 		},
 
 		/** Makes the first administrator with the setup token. Codes: `invalid_setup_token`, `setup_done`, `email_taken`, `weak_password`, `validation_failed`. */
 		claimSetup: async (setupToken: string, person: Person, caller: Caller): Promise<Grant> => {
-			if (!setup.accepts(setupToken)) throw new PocketError((await store.countAdmins()) > 0 ? "setup_done" : "invalid_setup_token");
+			if (!setup.accepts(setupToken)) {
+				audit.record({ action: "login_failed", caller, detail: "a setup token that is not valid" });
+				throw new PocketError((await store.countAdmins()) > 0 ? "setup_done" : "invalid_setup_token");
+			}
 			const user = await prepareUser(person, true);
 			await store.createFirstAdmin(user);
 			setup.close();
+			note("setup_used", user.id, caller);
 			return openLogin(user, caller);
-		},
-
-		/**
-		 * Prepares a reset link, when the operator wants them in the log. In the background: the time that storing one takes must not tell the
-		 * caller that there is such an account.
-		 */
-		requestPasswordReset: (email: string): void => {
-			if (!policy.resetLinksInLog) return;
-			logResetLink(normalizeEmail(email)).catch((error: unknown) => log.error({ err: error }, "a reset link could not be made"));
-		},
-
-		/** Sets a new password with a reset token, once, and ends every login of that person. Codes: `invalid_reset_token`, `weak_password`. */
-		confirmPasswordReset: async (token: string, newPassword: string): Promise<void> => {
-			await requireGoodPassword(newPassword, "body.newPassword");
-			await store.resetPassword(hashSecret(token), await passwords.hash(newPassword), clock.now());
-		},
-
-		requirePassword,
-
-		/** Codes: `wrong_password`, `weak_password`, `busy`. Every other login of this person ends. */
-		changePassword: async ({ user, loginId }: Authenticated, currentPassword: string, newPassword: string): Promise<void> => {
-			await requirePassword(user, currentPassword);
-			await requireGoodPassword(newPassword, "body.newPassword");
-			const passwordHash = await passwords.hash(newPassword);
-			await store.changePassword({ userId: user.id, verifiedHash: user.passwordHash, passwordHash, keptLogin: loginId, now: clock.now() });
 		},
 	};
 }

@@ -31,6 +31,11 @@ export const AUDIT_ACTIONS = [
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
+export function isAuditAction(text: string): text is AuditAction {
+	const known: readonly string[] = AUDIT_ACTIONS;
+	return known.includes(text);
+}
+
 export type AuditEntry = {
 	/** Ids are made when entries are, so their order is the order of things. */
 	readonly id: Id;
@@ -47,3 +52,6 @@ export type AuditEntry = {
 	/** A few words more, such as the name of a key. Never a secret, never what a stranger typed. */
 	readonly detail: string | null;
 };
+
+/** With the addresses of the two; `null` when there is nobody, or nobody any more. */
+export type NamedEntry = AuditEntry & { readonly email: string | null; readonly byEmail: string | null };

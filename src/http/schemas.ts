@@ -2,6 +2,7 @@
 // test/reference holds real answers against them. Routes name a schema by its type alone, so a start of the server does not load this.
 
 import { KEY_SCOPES } from "../domain/api-key.ts";
+import { AUDIT_ACTIONS } from "../domain/audit.ts";
 import type { GenerationState } from "../domain/generation.ts";
 import { MESSAGE_STATUSES, ROLES } from "../domain/message.ts";
 import { PREVIEW_LENGTH, TITLE_LENGTH } from "../domain/session.ts";
@@ -137,6 +138,24 @@ export const SCHEMAS = {
 		{ token: about(text, "The access token, for `Authorization: Bearer`."), expiresIn: about(count, "Seconds."), user: ref("User") },
 		{ refreshToken: about(text, "Good once; not there when an access token was renewed by itself.") },
 	),
+	AuditPage: object({
+		entries: {
+			type: "array",
+			items: object({
+				id,
+				at: moment,
+				action: { enum: [...AUDIT_ACTIONS] },
+				userId: about(orNull(id), "Whom it concerns."),
+				email: about(orNull(text), "Theirs, while there is such an account."),
+				byId: about(orNull(id), "Who did it."),
+				byEmail: orNull(text),
+				address: about(orNull(text), "`null`: in a shell on the server, or the server itself."),
+				device: about(orNull(text), "What the client calls itself."),
+				detail: orNull(text),
+			}),
+		},
+		next: about(orNull(id), "For `before`, to see older ones; `null` on the last page."),
+	}),
 	ApiKeyList: object({ keys: list("ApiKey") }),
 	ApiKey: object(apiKey),
 	NewApiKey: object({ ...apiKey, key: about(text, "The key itself. It is not stored, so it cannot be shown again.") }),

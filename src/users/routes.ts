@@ -3,8 +3,9 @@
 import { Elysia } from "elysia";
 import type { User } from "../domain/user.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
-import { principalOf } from "../http/exchange.ts";
+import { callerOf, principalOf } from "../http/exchange.ts";
 import { userJson } from "../http/json.ts";
+import type { Actor } from "../ports/audit.ts";
 import * as schema from "./schema.ts";
 import type { UserService } from "./service.ts";
 
@@ -23,7 +24,10 @@ const EXAMPLE = {
 export type UserRouteDependencies = {
 	readonly users: UserService;
 	/** Handed over from the accounts feature. Codes: `email_taken`, `weak_password`, `validation_failed`, `busy`. */
-	readonly createUser: (person: { email: string; password: string; name: string | null; avatarUrl: string | null }) => Promise<User>;
+	readonly createUser: (
+		person: { email: string; password: string; name: string | null; avatarUrl: string | null },
+		actor: Actor,
+	) => Promise<User>;
 };
 
 type Profile = { name?: string | null; full_name?: string | null; avatar_url?: string | null; avatar?: string | null };
@@ -40,7 +44,7 @@ function changeOf(body: Profile) {
 
 export function userRoutes({ users, createUser }: UserRouteDependencies) {
 	const saveProfile = async ({ body, request }: { body: Profile; request: Request }) =>
-		userJson(await users.updateProfile(principalOf(request).user, changeOf(body)));
+		userJson(await users.updateProfile(principalOf(request).user, changeOf(body), callerOf(request)));
 	const profile = {
 		body: schema.profileBody,
 		detail: describe({
@@ -84,13 +88,14 @@ export function userRoutes({ users, createUser }: UserRouteDependencies) {
 		)
 		.post(
 			"/",
-			async ({ body, set }) => {
-				const user = await createUser({
+			async ({ body, request, set }) => {
+				const person = {
 					email: body.email,
 					password: body.password,
 					name: body.name ?? body.full_name ?? null,
 					avatarUrl: body.avatar_url || null,
-				});
+				};
+				const user = await createUser(person, { byId: principalOf(request).user.id, caller: callerOf(request) });
 				set.status = 201;
 				return userJson(user);
 			},

@@ -118,6 +118,10 @@ describe("every answer is one that the document describes", () => {
 		await good(200, "GET", "/api/v1/sessions/{id}/messages", sessionId, anna, "?limit=2&offset=1");
 		await good(201, "POST", "/api/v1/sessions/{id}/messages", sessionId, { ...anna, body: { role: "user", content: "Note" } });
 
+		await good(200, "GET", "/api/v1/admin/audit", "", asAdmin, "?user=anna@example.com&action=login&since=2026-01-01&limit=2");
+		const trail = await good(200, "GET", "/api/v1/admin/audit", "", asAdmin);
+		await good(200, "GET", "/api/v1/admin/audit", "", asAdmin, `?before=${trail.textAt("entries.0.id")}`);
+
 		await good(200, "GET", "/api/v1/users", "", asAdmin);
 		const made = await good(201, "POST", "/api/v1/users", "", {
 			...asAdmin,
