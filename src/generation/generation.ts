@@ -46,6 +46,7 @@ export class Generation {
 	/** Resolves when the end is stored and told. */
 	readonly done: Promise<void>;
 	private current: GenerationState = "queued";
+	private hasEnded = false;
 	private readonly transcript = new Transcript();
 	/** Replaced as a whole when somebody comes or goes, so that a reader that leaves while it is told something disturbs no other. */
 	private readers: readonly Following[] = [];
@@ -75,10 +76,11 @@ export class Generation {
 	become(next: GenerationState): void {
 		if (!canBecome(this.current, next)) throw new Error(`a generation cannot go from ${this.current} to ${next}`);
 		this.current = next;
+		this.hasEnded = isFinal(next);
 	}
 
 	isOver(): boolean {
-		return isFinal(this.current);
+		return this.hasEnded;
 	}
 
 	/** The number of the newest token or reasoning event; 0 before the first. */

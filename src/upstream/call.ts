@@ -30,7 +30,7 @@ export type BodyReader = {
 	/** The body has come to its proper end. When that was no end of the answer, the call fails as `upstream_reset`. */
 	end(): void;
 	/** Where this reader stands at the beginning of a frame, a way to read the next ones that hold one token, if it knows one. */
-	findShortcut?(onToken: (token: string) => void): Shortcut | undefined;
+	findShortcut?(onPart: (part: UpstreamPart) => void): Shortcut | undefined;
 };
 
 export type AnswerFormat = {
@@ -79,17 +79,12 @@ export function startCall(target: Target, format: AnswerFormat, onPart: (part: U
 		onReasoning: (text) => emit({ type: "reasoning", text }),
 	});
 
-	/** Once for each token. */
-	const takeToken = (text: string): void => {
-		if (text !== "") onPart({ type: "text", text });
-	};
-
 	const answer: Answer = {
 		text(text) {
 			if (isOver || text === "") return;
 			// Past the beginning there is nothing to split.
 			if (isSettled) {
-				takeToken(text);
+				onPart({ type: "text", text });
 				return;
 			}
 			splitter.push(text);
@@ -146,7 +141,7 @@ export function startCall(target: Target, format: AnswerFormat, onPart: (part: U
 			said.append(bytes.subarray(from, Math.min(to, from + room)));
 			if (to - from >= room) endRefusal(refused.head);
 		},
-		findShortcut: () => (isSettled && refused === undefined ? reader?.findShortcut?.(takeToken) : undefined),
+		findShortcut: () => (isSettled && refused === undefined ? reader?.findShortcut?.(onPart) : undefined),
 		onEnd() {
 			if (refused !== undefined) return endRefusal(refused.head);
 			reader?.end();

@@ -2,6 +2,8 @@
 // and after it are learned from one frame and then only compared. A frame that differs in any other byte takes the slow way, through
 // JSON.parse, and may teach a new form. Pure: bytes in, text out; nothing of what a frame means.
 
+import type { UpstreamPart } from "../ports/upstream.ts";
+
 /** Where a frame holds its token. */
 export type TokenPlace = {
 	/** The name of the member. */
@@ -19,7 +21,7 @@ export type TokenReader = {
 	/** Takes a frame that was read the slow way and holds nothing but this token. */
 	readonly learn: (frame: string, token: string) => void;
 	/** For reads that are one chunk with one event of the form that is known now; `undefined` when none is. */
-	readonly lane: (onToken: (token: string) => void) => TokenLane | undefined;
+	readonly lane: (onPart: (part: UpstreamPart) => void) => TokenLane | undefined;
 };
 
 /** One event as nearly every server writes it. Whatever is framed otherwise takes the slow way. */
@@ -52,9 +54,9 @@ export function createTokenReader(place: TokenPlace): TokenReader {
 			credit -= READS_PER_LESSON;
 			template = learnTemplate(frame, token, place) ?? template;
 		},
-		lane: (onToken) => {
+		lane: (onPart) => {
 			if (template === undefined) return undefined;
-			if (lane?.template !== template || lane.onToken !== onToken) lane = new TokenLane(template, onToken);
+			if (lane?.template !== template || lane.onPart !== onPart) lane = new TokenLane(template, onPart);
 			return lane;
 		},
 	};
@@ -66,14 +68,14 @@ export function createTokenReader(place: TokenPlace): TokenReader {
  */
 export class TokenLane {
 	readonly template: Template;
-	readonly onToken: (token: string) => void;
+	readonly onPart: (part: UpstreamPart) => void;
 	private readonly bytes: Buffer;
 	private readonly prefixLength: number;
 	private readonly suffixLength: number;
 
-	constructor(template: Template, onToken: (token: string) => void) {
+	constructor(template: Template, onPart: (part: UpstreamPart) => void) {
 		this.template = template;
-		this.onToken = onToken;
+		this.onPart = onPart;
 		this.bytes = template.bytes;
 		this.prefixLength = template.prefixLength;
 		this.suffixLength = template.bytes.length - template.prefixLength;
@@ -92,7 +94,7 @@ export class TokenLane {
 		if (bytes.compare(read, chunkFrom, textFrom, 0, prefixLength) !== 0) return false;
 		const token = tokenOf(read, textFrom, textTo);
 		if (token === undefined) return false;
-		this.onToken(token);
+		this.onPart({ type: "text", text: token });
 		return true;
 	}
 }

@@ -120,7 +120,7 @@ function createFrameReader(answer: Answer): BodyReader {
 			reader.push(bytes.subarray(next, to));
 			isBetweenEvents = reader.isBetweenEvents();
 		},
-		findShortcut: (onToken) => (isBetweenEvents ? tokens.lane(onToken) : undefined),
+		findShortcut: (onPart) => (isBetweenEvents ? tokens.lane(onPart) : undefined),
 		end() {
 			reader.end();
 			if (finishReason !== undefined) answer.finish(finishReason, usage);

@@ -163,8 +163,8 @@ describe("a token lane", () => {
 		reader.learn(form('"first"'), "first");
 		let token: string | undefined;
 		const isTaken = reader
-			.lane((taken) => {
-				token = taken;
+			.lane((part) => {
+				if (part.type === "text") token = part.text;
 			})
 			?.take(read);
 		expect(isTaken).toBe(token !== undefined);
