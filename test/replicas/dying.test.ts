@@ -1,8 +1,11 @@
 // What becomes of the readers at one replica when another, which makes their answer, is killed, frozen or stopped; and of its sessions.
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { scratch } from "../support/binary.ts";
 import { type Mongo, startMongo } from "../support/mongo.ts";
-import { dropDatabases } from "../support/mongo-settings.ts";
+import { dropDatabases, KEY } from "../support/mongo-settings.ts";
 import { type Redis, startRedis } from "../support/redis.ts";
 import { eventually, type Person } from "../support/server.ts";
 import { type Fleet, openFleet } from "./fleet.ts";
@@ -137,6 +140,39 @@ test("what is taken from a person at one is taken at all within a second: an adm
 	const before = performance.now();
 	await stream.until(isLast);
 	expect(performance.now() - before).toBeLessThan(5000);
+});
+
+test("a key that is replaced in the file that all share signs at all of them, and what ends with the former one ends everywhere within a second", async () => {
+	const folder = scratch();
+	const files = { JWT_SECRET_FILE: join(folder, "key"), JWT_PREVIOUS_SECRETS_FILE: join(folder, "former") };
+	const put = (file: string, text: string): void => {
+		writeFileSync(`${file}.new`, text, { mode: 0o600 });
+		renameSync(`${file}.new`, file);
+	};
+	put(files.JWT_SECRET_FILE, KEY);
+	put(files.JWT_PREVIOUS_SECRETS_FILE, "");
+	await using fleet = await openFleet({ mongo, redis, count: 2, settings: { ...SETTINGS, ...files, JWT_SECRET: "" } });
+	const { person } = await fleet.visitor();
+	const statuses = (who: Person) => Promise.all(fleet.servers.map(async (server) => (await who.at(server).call("GET", "/auth/me")).status));
+	expect(await statuses(person)).toEqual([200, 200]);
+	put(files.JWT_PREVIOUS_SECRETS_FILE, KEY);
+	put(files.JWT_SECRET_FILE, KEY.toLowerCase());
+	await Bun.sleep(1000);
+	expect(await statuses(person)).toEqual([200, 200]);
+	// It signs once all had the time to see it.
+	await Bun.sleep(2500);
+	const renewed = await person.at(fleet.at(1)).signInAgain();
+	expect(renewed.token.split(".")[0]).not.toBe(person.token.split(".")[0]);
+	expect([await statuses(person), await statuses(renewed)]).toEqual([
+		[200, 200],
+		[200, 200],
+	]);
+	put(files.JWT_PREVIOUS_SECRETS_FILE, "");
+	await Bun.sleep(1000);
+	expect([await statuses(person), await statuses(renewed)]).toEqual([
+		[401, 401],
+		[200, 200],
+	]);
 });
 
 test("an administrator sees and stops what any of them makes", async () => {
