@@ -55,7 +55,9 @@ export function authRoutes({ auth, limiter, guesses, password }: AuthRouteDepend
 			"/signup",
 			async ({ body, request }) => {
 				await countByAddress(request, "signup");
-				return grantJson(await auth.signup(personOf(body), { invite: body.invite ?? undefined, caller: callerOf(request) }));
+				const invite = body.invite ?? undefined;
+				const signup = () => auth.signup(personOf(body), { invite, caller: callerOf(request) });
+				return grantJson(await (invite === undefined ? signup() : guesses.token(request, signup)));
 			},
 			{
 				body: schema.signupBody,

@@ -45,6 +45,9 @@ export type Gateway = Omit<TestServer, "signup"> & {
 	readonly claimSetup: (email?: string, name?: string) => Promise<Account>;
 };
 
+/** Hashes that cost a tenth: for tests that make many accounts and are not about the hashes. */
+export const QUICK_HASHES = { PASSWORD_HASH_MEMORY: "7MiB", PASSWORD_HASH_PASSES: "1" };
+
 /** Nothing listens on port 9: so no model server of this machine is found by chance. */
 const NO_MODEL = { UPSTREAMS: "ollama+http://127.0.0.1:9" };
 

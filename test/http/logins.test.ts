@@ -1,7 +1,7 @@
 // Where am I signed in: the list of one's logins, and ending them, one or all.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type Account, type Gateway, PASSWORD, startGateway } from "./gateway.ts";
+import { type Account, type Gateway, PASSWORD, QUICK_HASHES, startGateway } from "./gateway.ts";
 
 setDefaultTimeout(30_000);
 
@@ -11,7 +11,7 @@ const PHONE =
 
 let gateway: Gateway;
 beforeAll(async () => {
-	gateway = await startGateway({ settings: { TRUSTED_PROXIES: PROXY } });
+	gateway = await startGateway({ settings: { ...QUICK_HASHES, TRUSTED_PROXIES: PROXY } });
 }, 60_000);
 afterAll(() => gateway.stop(), 30_000);
 

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startModelServer } from "../support/model-server.ts";
-import { type Account, type Gateway, PASSWORD, type Reply, startGateway } from "./gateway.ts";
+import { type Account, type Gateway, PASSWORD, QUICK_HASHES, type Reply, startGateway } from "./gateway.ts";
 
 setDefaultTimeout(30_000);
 
@@ -10,7 +10,7 @@ const model = startModelServer();
 let gateway: Gateway;
 let admin: Account;
 beforeAll(async () => {
-	gateway = await startGateway({ settings: { UPSTREAMS: `openai+${model.baseUrl}`, PUBLIC_URL: "https://chat.example" } });
+	gateway = await startGateway({ settings: { ...QUICK_HASHES, UPSTREAMS: `openai+${model.baseUrl}`, PUBLIC_URL: "https://chat.example" } });
 	admin = await gateway.claimSetup();
 }, 60_000);
 afterAll(async () => {
@@ -194,7 +194,7 @@ describe("signing up with an invitation", () => {
 	let guarded: Gateway;
 	let host: Account;
 	beforeAll(async () => {
-		guarded = await startGateway({ settings: { SIGNUP_MODE: "invite", PUBLIC_URL: "https://chat.example" } });
+		guarded = await startGateway({ settings: { ...QUICK_HASHES, SIGNUP_MODE: "invite", PUBLIC_URL: "https://chat.example" } });
 		host = await guarded.claimSetup();
 	}, 60_000);
 	afterAll(() => guarded.stop(), 30_000);
@@ -264,7 +264,7 @@ describe("signing up with an invitation", () => {
 	});
 
 	test("where nobody may sign up none is made; where anybody may, one that is given must be good, and is spent", async () => {
-		const closed = await startGateway({ settings: { SIGNUP_MODE: "closed" } });
+		const closed = await startGateway({ settings: { ...QUICK_HASHES, SIGNUP_MODE: "closed" } });
 		try {
 			const { token } = await closed.claimSetup();
 			const refused = await closed.call("POST", "/admin/invitations", { token });

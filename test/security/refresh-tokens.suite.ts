@@ -3,13 +3,13 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { join } from "node:path";
-import { type Account, type Gateway, startGateway } from "../http/gateway.ts";
+import { type Account, type Gateway, QUICK_HASHES, startGateway } from "../http/gateway.ts";
 import { attack } from "./table.ts";
 
 describe("refresh tokens", () => {
 	let gateway: Gateway;
 	beforeAll(async () => {
-		gateway = await startGateway();
+		gateway = await startGateway({ settings: QUICK_HASHES });
 	}, 60_000);
 	afterAll(() => gateway.stop(), 30_000);
 

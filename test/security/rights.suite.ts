@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { join } from "node:path";
 import { asyncProperty, assert as check, constantFrom, uniqueArray } from "fast-check";
 import { createSetupGate } from "../../src/auth/setup.ts";
-import { type Account, type Gateway, PASSWORD, startGateway } from "../http/gateway.ts";
+import { type Account, type Gateway, PASSWORD, QUICK_HASHES, startGateway } from "../http/gateway.ts";
 import { run } from "../support/binary.ts";
 import { attack } from "./table.ts";
 
@@ -48,7 +48,7 @@ describe("rights", () => {
 	let admin: Account;
 	let anna: Account;
 	beforeAll(async () => {
-		gateway = await startGateway();
+		gateway = await startGateway({ settings: QUICK_HASHES });
 		admin = await gateway.claimSetup();
 		anna = await gateway.signup("anna@box.local");
 	}, 60_000);
@@ -92,7 +92,7 @@ describe("rights", () => {
 		expect(rows.filter(({ is_admin }) => is_admin === 1).map(({ id }) => id)).toEqual([admin.id]);
 		expect(rows.filter(({ disabled }) => disabled !== 0)).toEqual([]);
 		expect(rows.filter(({ id }) => id.startsWith("0123456789"))).toEqual([]);
-		for (const { password_hash } of rows) expect(password_hash).toStartWith("$argon2id$v=19$m=65536,t=2,");
+		for (const { password_hash } of rows) expect(password_hash).toStartWith("$argon2id$v=19$m=7168,t=1,");
 		expect((await gateway.call("GET", "/admin/metrics", { token: anna.token })).status).toBe(403);
 		return { inputs, held: `${rows.length} accounts, one administrator as before, no id or hash of anybody's choice` };
 	});
@@ -130,7 +130,7 @@ describe("rights", () => {
 
 describe("the first administrator", () => {
 	attack(1, "50 first claims with the printed token at once, beside 2 × 25 from two more processes on the database", async () => {
-		const gateway = await startGateway();
+		const gateway = await startGateway({ settings: QUICK_HASHES });
 		try {
 			const token = await gateway.setupToken();
 			const children = Array.from({ length: 2 }, () =>
@@ -165,12 +165,12 @@ describe("the first administrator", () => {
 	});
 
 	attack(2, "setup tokens that are not the one in force: altered, cut, of a former start, after half an hour", async () => {
-		const gateway = await startGateway();
+		const gateway = await startGateway({ settings: QUICK_HASHES });
 		let inputs = 0;
 		try {
 			const former = await gateway.setupToken();
 			await gateway.stop();
-			const again = await startGateway({ dataDir: gateway.dataDir });
+			const again = await startGateway({ dataDir: gateway.dataDir, settings: QUICK_HASHES });
 			try {
 				const token = await again.setupToken();
 				const wrong = [
@@ -220,7 +220,7 @@ describe("the first administrator", () => {
 		} as const;
 		let inputs = 0;
 		for (const [mode, statuses] of Object.entries(expected)) {
-			const gateway = await startGateway({ settings: { SIGNUP_MODE: mode } });
+			const gateway = await startGateway({ settings: { ...QUICK_HASHES, SIGNUP_MODE: mode } });
 			try {
 				await gateway.claimSetup();
 				// Made on the shell while it was open to that.
