@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { readEnvironment } from "../src/config/environment.ts";
 import { findBase } from "./support/image.ts";
 import { findLlama } from "./support/llama.ts";
-import { findMongo } from "./support/mongo.ts";
+import { findMongo, startMongo } from "./support/mongo.ts";
 import { type Outcome, outcomeOf } from "./support/outcome.ts";
+import { dropSuiteDatabases } from "./support/storage.ts";
 import { type Found, findProgram } from "./support/tools.ts";
 
 type Stage = { readonly name: string; readonly run: (name: string) => Promise<Outcome> };
@@ -41,6 +42,13 @@ const scratch = mkdtempSync(join(tmpdir(), "pocketllm-test-"));
 
 const PROXY_PROGRAMS = ["nginx", "caddy", "haproxy", "curl"] as const;
 const REDIS_PROGRAMS = ["redis-server", "openssl", "faketime"] as const;
+
+/** Suites of the whole program once more, with everything in MongoDB: those that look into no file. */
+const ON_MONGO = [
+	"test/captures",
+	...["accounts", "refresh"].map((name) => `test/http/${name}.test.ts`),
+	...["frames", "one-at-a-time", "resume", "same-turn"].map((name) => `test/chat/${name}.test.ts`),
+];
 
 const STAGES: readonly Stage[] = [
 	{ name: "types", run: () => check(["bun", "x", "--bun", "tsc"]) },
@@ -74,6 +82,7 @@ const STAGES: readonly Stage[] = [
 		name: "mongo",
 		run: (name) => testWith(name, [findMongo], ["test/tools/mongo.test.ts", "test/store/mongo", "test/mongo"], 300_000, WAITING),
 	},
+	{ name: "mongo suites", run: onMongo },
 	{
 		name: "replicas",
 		run: (name) =>
@@ -125,6 +134,18 @@ async function main(wanted: readonly string[]): Promise<number> {
 	return failed > 0 || passed === 0 ? 1 : 0;
 }
 
+async function onMongo(name: string): Promise<Outcome> {
+	const found = await findMongo();
+	if (!found.ok) return lacking(found.reason);
+	const mongo = await startMongo();
+	try {
+		return await bunTest(name, ON_MONGO, 300_000, WAITING, { POCKETLLM_TEST_STORE: "mongodb", MONGODB_TEST_URI: mongo.url });
+	} finally {
+		await dropSuiteDatabases(mongo.url);
+		await mongo.stop();
+	}
+}
+
 /** A suite that starts something real and speaks to it. */
 function testReal(name: string, needs: readonly (() => Promise<Found>)[]): Promise<Outcome> {
 	return testWith(name, needs, [`test/tools/${name}.test.ts`]);
@@ -163,7 +184,13 @@ async function check(command: readonly string[]): Promise<Outcome> {
 }
 
 /** Runs test files and counts them from Bun's JUnit report. No paths: all but the slow ones. */
-async function bunTest(name: string, paths: readonly string[], limitMs: number, atOnce = 1): Promise<Outcome> {
+async function bunTest(
+	name: string,
+	paths: readonly string[],
+	limitMs: number,
+	atOnce = 1,
+	environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
 	const report = join(scratch, `${name.replaceAll(/\W/g, "-")}.xml`);
 	const ignored = paths.length === 0 ? SLOW.map((path) => (path.endsWith(".ts") ? path : `${path}/**`)) : ["test/fixtures/**"];
 	const command = [
@@ -176,13 +203,14 @@ async function bunTest(name: string, paths: readonly string[], limitMs: number, 
 		`--reporter-outfile=${report}`,
 		...paths,
 	];
-	const status = await execute(command, limitMs);
+	const status = await execute(command, limitMs, environment);
 	return outcomeOf({ status, report: (await Bun.file(report).exists()) ? await Bun.file(report).text() : undefined, isCi });
 }
 
 /** The exit status of a command that writes straight to our output; -1 when it had to be ended after `limitMs`. */
-async function execute(command: readonly string[], limitMs: number): Promise<number> {
-	const child = Bun.spawn([...command], { cwd: root, stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+async function execute(command: readonly string[], limitMs: number, environment: Readonly<Record<string, string>> = {}): Promise<number> {
+	const env = { ...readEnvironment(), ...environment };
+	const child = Bun.spawn([...command], { cwd: root, env, stdin: "ignore", stdout: "inherit", stderr: "inherit" });
 	const timer = setTimeout(() => {
 		console.log(`ended after ${limitMs / 1000} s: ${command.join(" ")}`);
 		child.kill("SIGKILL");

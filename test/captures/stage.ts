@@ -4,9 +4,9 @@
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { createClock } from "../../src/clock.ts";
-import { openStore } from "../../src/store/index.ts";
 import { type Gateway, startGateway } from "../http/gateway.ts";
 import { scratch } from "../support/binary.ts";
+import { withStoreOf } from "../support/storage.ts";
 import { createNames, type Names } from "./names.ts";
 import { type StandIn, startStandIn } from "./stand-in.ts";
 
@@ -87,21 +87,21 @@ export const SIXTY: readonly (readonly [string, string])[] = Array.from({ length
 /** A data folder with an account that has no password hash. */
 async function folderWithoutHash(): Promise<string> {
 	const dataDir = join(scratch(), "data");
-	const store = await openStore({ kind: "sqlite", dataDir }, { as: "command" });
 	const clock = createClock();
 	const now = clock.now();
-	await store.createUser({
-		id: clock.newId(),
-		email: "nohash@example.com",
-		fullName: null,
-		avatarUrl: null,
-		passwordHash: "",
-		isAdmin: false,
-		disabled: false,
-		createdAt: now,
-		updatedAt: now,
-	});
-	await store.close();
+	await withStoreOf(dataDir, (store) =>
+		store.createUser({
+			id: clock.newId(),
+			email: "nohash@example.com",
+			fullName: null,
+			avatarUrl: null,
+			passwordHash: "",
+			isAdmin: false,
+			disabled: false,
+			createdAt: now,
+			updatedAt: now,
+		}),
+	);
 	return dataDir;
 }
 

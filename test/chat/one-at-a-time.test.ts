@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { eventually } from "../support/server.ts";
+import { messagesStored } from "../support/storage.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -157,7 +158,7 @@ describe("a session that generates", () => {
 		await eventually("the upstream connection is closed", () => request?.closedAt !== undefined, 5000);
 		expect((request?.closedAt ?? Number.NaN) - askedAt).toBeLessThan(1000);
 		await Bun.sleep(1300);
-		expect(world.server.rows(sessionId)).toEqual([]);
+		expect(await messagesStored(world.server.dataDir, sessionId)).toEqual([]);
 		expect((await person.call("GET", `/chat/sessions/${sessionId}/messages`)).status).toBe(404);
 	});
 

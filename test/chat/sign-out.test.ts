@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { eventually } from "../support/server.ts";
+import { disable } from "../support/storage.ts";
 import { openWorld, useWorld } from "./world.ts";
 
 // At the same time: they wait for seconds, each for its own people.
@@ -34,7 +35,7 @@ test.concurrent("an account that is disabled mid-stream loses its streams within
 	];
 	for (const stream of streams) await stream.until("token");
 	const at = performance.now();
-	world.server.write("UPDATE users SET disabled = 1 WHERE id = ?", person.id);
+	await disable(world.server.dataDir, person.id);
 	for (const stream of streams) await stream.until("error");
 	expect(performance.now() - at).toBeLessThan(5000);
 	expect((await person.call("GET", `/chat/sessions/${sessionId}`)).status).not.toBe(200);

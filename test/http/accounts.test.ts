@@ -1,13 +1,12 @@
 // Accounts: signing up and in, passwords old and new, the first administrator, and the account whose password is published.
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClock } from "../../src/clock.ts";
-import { openStore } from "../../src/store/index.ts";
 import { scratch } from "../support/binary.ts";
 import { eventually } from "../support/server.ts";
+import { withStoreOf } from "../support/storage.ts";
 import { type Gateway, PASSWORD, type Reply, startGateway } from "./gateway.ts";
 
 type OldUser = { readonly email: string; readonly full_name: string | null; readonly password_hash: string; readonly is_admin?: boolean };
@@ -22,35 +21,39 @@ const passwordOf = (email: string) => old.passwords.find((entry) => entry.email 
 /** A data folder with people of an old database. */
 async function folderWith(users: readonly OldUser[]): Promise<string> {
 	const dataDir = join(scratch(), "data");
-	const store = await openStore({ kind: "sqlite", dataDir }, { as: "command" });
 	const clock = createClock();
-	for (const { email, full_name, password_hash, is_admin = false } of users) {
-		await store.createUser({
-			id: clock.newId(),
-			email,
-			fullName: full_name,
-			avatarUrl: null,
-			passwordHash: password_hash,
-			isAdmin: is_admin,
-			disabled: false,
-			createdAt: clock.now(),
-			updatedAt: clock.now(),
-		});
-	}
-	await store.close();
+	await withStoreOf(dataDir, async (store) => {
+		for (const { email, full_name, password_hash, is_admin = false } of users) {
+			await store.createUser({
+				id: clock.newId(),
+				email,
+				fullName: full_name,
+				avatarUrl: null,
+				passwordHash: password_hash,
+				isAdmin: is_admin,
+				disabled: false,
+				createdAt: clock.now(),
+				updatedAt: clock.now(),
+			});
+		}
+	});
 	return dataDir;
 }
 
 const login = (gateway: Gateway, email: string, password: string) => gateway.call("POST", "/auth/login", { body: { email, password } });
 
-function hashOf(gateway: Gateway, email: string): string {
-	const database = new Database(join(gateway.dataDir, "pocketllm.db"), { readonly: true });
-	try {
-		const row = database.query<{ password_hash: string }, [string]>("SELECT password_hash FROM users WHERE email = ?").get(email);
-		return row?.password_hash ?? "";
-	} finally {
-		database.close();
-	}
+async function hashOf(gateway: Gateway, email: string): Promise<string> {
+	const user = await withStoreOf(gateway.dataDir, (store) => store.findUserByEmail(email));
+	return user?.passwordHash ?? "";
+}
+
+/** Another hash of the same password, as an old database has it. */
+async function setHash(gateway: Gateway, email: string, hash: string): Promise<void> {
+	await withStoreOf(gateway.dataDir, async (store) => {
+		const user = await store.findUserByEmail(email);
+		if (user === undefined) throw new Error("nobody has that address");
+		expect(await store.replacePasswordHash(user.id, user.passwordHash, hash)).toBe(true);
+	});
 }
 
 const answerOf = ({ status, text, headers }: Reply) => {
@@ -71,11 +74,11 @@ describe("passwords", () => {
 
 	test("an old bcrypt hash verifies, and is replaced by argon2id at the first good login", async () => {
 		const email = "carol@example.com";
-		expect(hashOf(gateway, email)).toStartWith("$2b$12$");
+		expect(await hashOf(gateway, email)).toStartWith("$2b$12$");
 		expect((await login(gateway, email, "wrong")).status).toBe(401);
-		expect(hashOf(gateway, email)).toStartWith("$2b$12$");
+		expect(await hashOf(gateway, email)).toStartWith("$2b$12$");
 		expect((await login(gateway, email, passwordOf(email))).status).toBe(200);
-		expect(hashOf(gateway, email)).toStartWith("$argon2id$v=19$m=65536,t=2,");
+		expect(await hashOf(gateway, email)).toStartWith("$argon2id$v=19$m=65536,t=2,");
 		expect((await login(gateway, email, passwordOf(email))).status).toBe(200);
 	}, 30_000);
 
@@ -89,7 +92,7 @@ describe("passwords", () => {
 		expect(Buffer.from(other).subarray(0, 72)).toEqual(Buffer.from(password).subarray(0, 72));
 		expect((await login(gateway, "second@example.com", other)).status).toBe(200);
 		expect((await login(gateway, email, password)).status).toBe(200);
-		expect(hashOf(gateway, email)).toStartWith("$argon2id$");
+		expect(await hashOf(gateway, email)).toStartWith("$argon2id$");
 		expect((await login(gateway, email, `${password.slice(0, -1)}x`)).status).toBe(401);
 		expect((await login(gateway, email, password)).status).toBe(200);
 	}, 30_000);
@@ -178,7 +181,7 @@ describe("passwords", () => {
 			const owner = await gateway.signup(email);
 			if (kind !== "argon2id") {
 				const old = await Bun.password.hash(PASSWORD, { algorithm: "bcrypt", cost: 5 });
-				gateway.write("UPDATE users SET password_hash = ? WHERE id = ?", old, owner.id);
+				await setHash(gateway, email, old);
 			}
 			const change = () => {
 				const body = { currentPassword: PASSWORD, newPassword: "a-New-ladder-88" };
@@ -208,12 +211,12 @@ describe("passwords", () => {
 
 	test("12 first logins of an old account at the same time all succeed", async () => {
 		const email = "many@box.local";
-		const owner = await gateway.signup(email);
+		await gateway.signup(email);
 		const old = await Bun.password.hash(PASSWORD, { algorithm: "bcrypt", cost: 5 });
-		gateway.write("UPDATE users SET password_hash = ? WHERE id = ?", old, owner.id);
+		await setHash(gateway, email, old);
 		const replies = await Promise.all(Array.from({ length: 12 }, () => login(gateway, email, PASSWORD)));
 		expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
-		expect(hashOf(gateway, email)).toStartWith("$argon2id$");
+		expect(await hashOf(gateway, email)).toStartWith("$argon2id$");
 	}, 60_000);
 });
 

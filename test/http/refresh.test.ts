@@ -1,6 +1,7 @@
 // Refresh tokens: single use, one family for each login, and an end that nothing moves.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { disable } from "../support/storage.ts";
 import { type Account, type Gateway, startGateway } from "./gateway.ts";
 
 let gateway: Gateway;
@@ -165,7 +166,7 @@ describe("logout", () => {
 
 test("the tokens of a disabled account are refused at once", async () => {
 	const anna = await somebody();
-	gateway.write("UPDATE users SET disabled = 1 WHERE id = ?", anna.id);
+	await disable(gateway.dataDir, anna.id);
 	expect((await gateway.call("GET", "/chat/sessions", { token: anna.token })).at("code")).toBe("account_disabled");
 	expect((await refresh(anna.refreshToken)).at("code")).toBe("account_disabled");
 	expect((await gateway.call("POST", "/auth/refresh", { token: anna.token })).at("code")).toBe("account_disabled");

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { MongoClient } from "mongodb";
 import { run } from "../support/binary.ts";
 import { type Mongo, startMongo } from "../support/mongo.ts";
-import { dropDatabases, KEY, mongoSettings } from "../support/mongo-settings.ts";
+import { databaseNameOf, dropDatabases, KEY, type MongoSettings, mongoSettings } from "../support/mongo-settings.ts";
 import { startServer } from "../support/server.ts";
 
 setDefaultTimeout(60_000);
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 /** Settings that mean a database of their own, and a data folder that cannot be made. */
-function settings(): Record<string, string> {
+function settings(): MongoSettings & { readonly POCKETLLM_DATA_DIR: string } {
 	return { ...mongoSettings(mongo), POCKETLLM_DATA_DIR: "/proc/no-data-folder" };
 }
 
@@ -31,7 +31,7 @@ test("a person of one command is there for the server; nothing needs a data fold
 	const env = settings();
 	const made = await run(["create-admin", "--email", "ada@example.org", "--generate-password", "--json"], { env });
 	expect(made).toMatchObject({ status: 0 });
-	const server = await startServer({ settings: env, dataDir: env.POCKETLLM_DATA_DIR ?? "" });
+	const server = await startServer({ settings: env, dataDir: env.POCKETLLM_DATA_DIR });
 	const { email, password } = JSON.parse(made.stdout);
 	const login = await fetch(`${server.address}/api/v1/auth/login`, {
 		method: "POST",
@@ -86,7 +86,7 @@ test("migrate says what is to do, does it once, and puts back what is missing", 
 	expect(await run(["migrate"], { env })).toMatchObject({ status: 0, stderr: "The schema is 1 already; nothing to do.\n" });
 
 	const client = new MongoClient(mongo.url);
-	const db = client.db(/\/(pocketllm_cli_\w+)/.exec(env.MONGODB_URI ?? "")?.[1]);
+	const db = client.db(databaseNameOf(env));
 	await db.collection("messages").dropIndex("turn_key_1");
 	expect((await status()).pending).toEqual([{ version: 1, name: "indexes of messages: turn_key_1" }]);
 	expect((await run(["migrate"], { env })).stderr).toBe(
@@ -108,7 +108,7 @@ test("migrate says what is to do, does it once, and puts back what is missing", 
 test("an index that is in the way refuses the start with its name", async () => {
 	const env = settings();
 	const client = new MongoClient(mongo.url);
-	const db = client.db(/\/(pocketllm_cli_\w+)/.exec(env.MONGODB_URI ?? "")?.[1]);
+	const db = client.db(databaseNameOf(env));
 	await db.collection("users").createIndex({ email: 1 });
 	for (const args of [["serve", "--port", "0"], ["migrate"], ["migrate", "--dry-run"]]) {
 		const refused = await run(args, { env });

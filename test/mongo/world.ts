@@ -7,7 +7,7 @@ import { findFreePort } from "../support/child.ts";
 import type { EventStream } from "../support/event-stream.ts";
 import type { ModelServer } from "../support/model-server.ts";
 import { type Mongo, startMongo } from "../support/mongo.ts";
-import { mongoSettings } from "../support/mongo-settings.ts";
+import { databaseNameOf, mongoSettings } from "../support/mongo-settings.ts";
 import { type Person, startServer, type TestServer } from "../support/server.ts";
 
 export type World = {
@@ -33,7 +33,7 @@ export async function openWorld(model: ModelServer): Promise<World | undefined> 
 	const server = await startServer({ settings: { ...settings, SHUTDOWN_GRACE: "200ms" } });
 	return {
 		server,
-		database: /pocketllm_cli_\w+/.exec(own.MONGODB_URI ?? "")?.[0] ?? "",
+		database: databaseNameOf(own),
 		mongo: () => mongo,
 		async end(signal) {
 			process.kill(mongo.pid, signal);

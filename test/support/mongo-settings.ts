@@ -8,7 +8,9 @@ export const KEY = "kX9-x2Lq0PzA7mN4-vB8cT3rW6yH1jD5sF";
 
 let databases = 0;
 
-export function mongoSettings(mongo: Pick<Mongo, "url">): Record<string, string> {
+export type MongoSettings = { readonly MONGODB_URI: string; readonly JWT_SECRET: string };
+
+export function mongoSettings(mongo: Pick<Mongo, "url">): MongoSettings {
 	databases += 1;
 	return { MONGODB_URI: addressOf(mongo.url, `pocketllm_cli_${process.pid}_${databases}`), JWT_SECRET: KEY };
 }
@@ -18,4 +20,9 @@ export async function dropDatabases(mongo: Pick<Mongo, "url">): Promise<void> {
 	const client = new MongoClient(mongo.url);
 	for (let number = 1; number <= databases; number += 1) await client.db(`pocketllm_cli_${process.pid}_${number}`).dropDatabase();
 	await client.close();
+}
+
+/** The database that those settings name. */
+export function databaseNameOf({ MONGODB_URI }: Pick<MongoSettings, "MONGODB_URI">): string {
+	return /\/(pocketllm_cli_\d+_\d+)/.exec(MONGODB_URI)?.[1] ?? "";
 }

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { binary, environmentOf, scratch } from "./binary.ts";
 import { startChild } from "./child.ts";
 import { type EventStream, openStream } from "./event-stream.ts";
+import { storageSettings } from "./storage.ts";
 
 export type ServerOptions = {
 	/** Beside those of `QUIET_LIMITS`. */
@@ -128,7 +129,7 @@ const QUIET_LIMITS = { RATE_LIMIT_GLOBAL: "off", RATE_LIMIT_LOGIN: "off", RATE_L
 
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
 	const dataDir = options.dataDir ?? join(scratch(), "data");
-	const env = { ...QUIET_LIMITS, POCKETLLM_DATA_DIR: dataDir, ...options.settings };
+	const env = { ...QUIET_LIMITS, POCKETLLM_DATA_DIR: dataDir, ...storageSettings(dataDir), ...options.settings };
 	let address = "";
 	const child = await startChild({
 		command: [...(options.before ?? []), await binary(), "serve", "--port", String(options.port ?? 0)],
