@@ -48,6 +48,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ExitStatus>> = {
 	own_account: EXIT.notAllowed,
 	last_admin: EXIT.notAllowed,
 	login_not_found: EXIT.noSuchThing,
+	header_login_refused: EXIT.notAllowed,
 	key_not_found: EXIT.noSuchThing,
 	key_not_permitted: EXIT.notAllowed,
 	too_many_keys: EXIT.inTheWay,

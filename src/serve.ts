@@ -11,6 +11,7 @@ import { watchHandles } from "./handles.ts";
 import { passwordsOf } from "./hashing.ts";
 import { createAddressReader } from "./http/address.ts";
 import { createEntry } from "./http/entry.ts";
+import { createProxyReader, type HeaderLoginSettings } from "./http/header-login.ts";
 import { watchIdle } from "./idle.ts";
 import { createLog } from "./log.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -116,6 +117,7 @@ function start(parts: Parts): Running {
 				"X-Forwarded-For came from a peer that is not in TRUSTED_PROXIES and does not count: everybody behind that proxy shares one limit",
 			),
 		),
+		readProxy: createProxyReader(headerLoginOf(config, log)),
 		allowedOrigins: config.allowedOrigins,
 		log,
 		newRequestId: () => crypto.randomUUID(),
@@ -175,6 +177,7 @@ function compose({ config, log, store, isStoreShared, sharing, ring, clock, setu
 		isExhausted: watchHandles(clock.elapsed),
 		auth: {
 			signupMode: config.signupMode,
+			headerSignup: config.headerLoginSignup,
 			accessTokenTtl: config.accessTokenTtl,
 			refreshTokenTtl: config.refreshTokenTtl,
 			refreshIdleTtl: config.refreshIdleTtl,
@@ -199,6 +202,16 @@ function compose({ config, log, store, isStoreShared, sharing, ring, clock, setu
 	});
 }
 
+function headerLoginOf({ headerLoginName: name, headerLoginProxies: proxies }: Config, log: Log): HeaderLoginSettings | undefined {
+	if (name === undefined) return undefined;
+	const onStranger = (peer: string) =>
+		log.warn(
+			{ peer, field: name },
+			"the field of HEADER_LOGIN_NAME came from a peer that is not in HEADER_LOGIN_PROXIES and means nothing",
+		);
+	return { name, proxies, onStranger };
+}
+
 /** What has ended: logins and keys a day later, so that a stream begun before their end goes on; the audit trail after its retention. */
 function purgeOld(store: Store, config: Config, clock: Clock, log: Log): void {
 	const ended = clock.now() - DAY_MS;
@@ -218,6 +231,11 @@ async function announce({ config, options, log, store, sharing, app, setup, addr
 	if (await app.lockOutPublishedAccount()) {
 		log.warn({}, "demo@pocketllm.com had its published password and is disabled now");
 		print("demo@pocketllm.com had its published password: the account is disabled now, and no administrator any more.");
+	}
+	if (config.headerLoginName !== undefined) {
+		print(
+			`People are signed in by the field ${config.headerLoginName} of ${config.headerLoginProxies.join(", ")}, which must overwrite it.`,
+		);
 	}
 	if ((await store.countAdmins()) === 0) {
 		const url = config.publicUrl ?? address;

@@ -1,6 +1,7 @@
 // The account routes: from bodies to the service and back. No rule stands here.
 
 import { Elysia } from "elysia";
+import { PocketError } from "../domain/errors.ts";
 import { normalizeEmail } from "../domain/user.ts";
 import { BODY_ERRORS, describe } from "../http/describe.ts";
 import { callerOf, exchangeOf, findPrincipal, loginOf, principalOf } from "../http/exchange.ts";
@@ -91,6 +92,28 @@ export function authRoutes({ auth, limiter, guesses, password }: AuthRouteDepend
 				}),
 			},
 		)
+		.post(
+			"/header",
+			async ({ request }) => {
+				const { proxyWord } = exchangeOf(request);
+				if (proxyWord.kind === "person") return grantJson(await auth.loginByHeader(proxyWord.email, callerOf(request)));
+				if (proxyWord.kind === "off") throw new PocketError("not_found", { sentence: "Header login is not configured here." });
+				if (proxyWord.kind === "nobody") throw new PocketError("unauthenticated", { sentence: "The proxy did not say who you are." });
+				if (proxyWord.kind === "stranger") throw new PocketError("header_login_refused");
+				throw new PocketError("header_login_refused", { sentence: "The proxy's field is not one e-mail address." });
+			},
+			{
+				detail: describe({
+					access: "anonymous",
+					tag: "Accounts",
+					summary: "Sign in as the person whom a trusted reverse proxy names",
+					description:
+						"Only with HEADER_LOGIN_NAME and HEADER_LOGIN_PROXIES set, and only from such a proxy: its field, an e-mail address, stands for the password. What comes is an ordinary login. Where the proxy sends the field with other requests too, it must name the token's owner; else the token is refused.",
+					answers: { 200: { description: "A new login", schema: "Grant", example: EXAMPLE_GRANT } },
+					errors: ["not_found", "unauthenticated", "header_login_refused", "signup_closed", "account_disabled", "busy", "store_full"],
+				}),
+			},
+		)
 		.get("/me", ({ request }) => ({ user: userJson(principalOf(request).user) }), {
 			detail: describe({
 				access: "user",
@@ -103,7 +126,9 @@ export function authRoutes({ auth, limiter, guesses, password }: AuthRouteDepend
 		.post(
 			"/refresh",
 			async ({ body, request }) => {
-				if (body.refreshToken !== undefined) return grantJson(await auth.refresh(body.refreshToken, callerOf(request)));
+				const { proxyWord } = exchangeOf(request);
+				const onlyFor = proxyWord.kind === "person" ? proxyWord.email : undefined;
+				if (body.refreshToken !== undefined) return grantJson(await auth.refresh(body.refreshToken, callerOf(request), onlyFor));
 				return grantJson(await auth.renew(loginOf(request)));
 			},
 			{

@@ -19,6 +19,8 @@ import type { TokenMint } from "./tokens.ts";
 
 export type AuthPolicy = {
 	/** Who may make an account: anybody, who has an invitation, nobody. */
+	/** Whether somebody whom a trusted proxy names gets an account at first sight. */
+	readonly headerSignup: boolean;
 	readonly signupMode: "open" | "invite" | "closed";
 	/** Milliseconds. */
 	readonly accessTokenTtl: number;
@@ -128,6 +130,24 @@ export function createAuthService({ store, mint, passwords, setup, audit, clock,
 		return invitation;
 	};
 
+	/** The password is one that nobody knows; an administrator's reset gives another. */
+	const makeHeaderPerson = async (email: string, caller: Caller): Promise<User> => {
+		if (!policy.headerSignup) {
+			throw new PocketError("signup_closed", { sentence: "There is no account for you here. Ask an administrator for one." });
+		}
+		const user = await prepareUser({ email, password: newSecret() }, false);
+		try {
+			await store.createUser(user);
+		} catch (error) {
+			// Two requests of one browser: the other one was faster.
+			const other = error instanceof PocketError && error.code === "email_taken" ? await store.findUserByEmail(email) : undefined;
+			if (other === undefined) throw error;
+			return other;
+		}
+		note("signup", user.id, caller, "header login");
+		return user;
+	};
+
 	const beingNoted = new Set<Id>();
 	/** In the background: nobody waits for it, and nothing fails with it. A store that closes waits for it. */
 	const noteUse = ({ id, lastUsedAt }: Login, address: string | null): void => {
@@ -168,6 +188,21 @@ export function createAuthService({ store, mint, passwords, setup, audit, clock,
 			return grant;
 		},
 
+		/**
+		 * The login of a person whom a trusted proxy has named, in lower case. Gives no rights that the account has not. Codes: `signup_closed`
+		 * (no such account, and none is made), `account_disabled`, `busy`.
+		 */
+		loginByHeader: async (email: string, caller: Caller): Promise<Grant> => {
+			const person = (await store.findUserByEmail(email)) ?? (await makeHeaderPerson(email, caller));
+			if (person.disabled) {
+				audit.record({ action: "login_failed", userId: person.id, caller, detail: "header login: the account is disabled" });
+				throw new PocketError("account_disabled");
+			}
+			const grant = await openLogin(person, caller);
+			note("header_login", person.id, caller);
+			return grant;
+		},
+
 		/** Who a bearer token belongs to, now; that it was used from there is noted. Codes: `invalid_token`, `account_disabled`. */
 		authenticate: async (token: string, address: string | null): Promise<Authenticated> => {
 			const claims = await mint.verify(token);
@@ -198,11 +233,13 @@ export function createAuthService({ store, mint, passwords, setup, audit, clock,
 		/** A fresh access token of the same login. */
 		renew: ({ user, loginId, loginExpiresAt }: Authenticated): Promise<Grant> => grantAccess(user, loginId, loginExpiresAt),
 
-		/** Spends a refresh token for a new pair. Codes: `invalid_refresh_token`, `account_disabled`. */
-		refresh: async (refreshToken: string, caller: Caller): Promise<Grant> => {
+		/** Spends a refresh token for a new pair; with `onlyFor` a person's with that address. Codes: `invalid_refresh_token`, `account_disabled`. */
+		refresh: async (refreshToken: string, caller: Caller, onlyFor?: string): Promise<Grant> => {
 			const hash = hashSecret(refreshToken);
 			const login = await store.findLoginByRefreshHash(hash);
 			if (login === undefined) throw new PocketError("invalid_refresh_token");
+			const isTheirs = onlyFor === undefined || (await store.findUserById(login.userId))?.email === onlyFor;
+			if (!isTheirs) throw new PocketError("invalid_refresh_token");
 			const successor = successorOf(login.seed, refreshToken);
 			const outcome = await store.rotateRefreshToken({
 				hash,

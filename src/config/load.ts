@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { type Config, OPTIONS, type Option, type OptionKey } from "./options.ts";
+import { type Config, OPTIONS, type Option, type OptionKey, problemsBetween } from "./options.ts";
 import { problemsTogether } from "./together.ts";
 import { SettingProblem } from "./values.ts";
 
@@ -64,10 +64,12 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 	}
 	// As below: each value that is there has its row's type.
 	problems.push(...problemsTogether(values as Partial<Config>, (key) => origins[key] !== "unset" || isTold(key, problems)));
-	if (problems.length > 0) throw new ConfigError(problems);
 	// The loop above filled every key with a value of its row's type: that is what Config says.
+	const config = Object.freeze(values) as Config;
+	if (problems.length === 0) problems.push(...problemsBetween(config));
+	if (problems.length > 0) throw new ConfigError(problems);
 	return {
-		config: Object.freeze(values) as Config,
+		config,
 		origins: origins as Record<OptionKey, Origin>,
 		configFile,
 		secretFiles,

@@ -169,6 +169,26 @@ export const OPTIONS = {
 		group: "People",
 		help: "Characters that a new password must have.",
 	}),
+	headerLoginName: optional({
+		name: "HEADER_LOGIN_NAME",
+		type: value.fieldName,
+		group: "People",
+		help: "The header field in which a reverse proxy says who has signed in there, by e-mail address, such as `Remote-Email`. Needs HEADER_LOGIN_PROXIES.",
+	}),
+	headerLoginProxies: option({
+		name: "HEADER_LOGIN_PROXIES",
+		type: value.proxies,
+		standard: "",
+		group: "People",
+		help: "The proxies whose word that is, as addresses and networks of their sockets. They must overwrite the field.",
+	}),
+	headerLoginSignup: option({
+		name: "HEADER_LOGIN_SIGNUP",
+		type: value.flag,
+		standard: "no",
+		group: "People",
+		help: "Whether somebody whom the proxy names gets an account at first sight, whatever SIGNUP_MODE says.",
+	}),
 	passwordHash: option({
 		name: "PASSWORD_HASH",
 		type: value.oneOf("argon2id", "bcrypt"),
@@ -426,3 +446,19 @@ type Value<O> = O extends { readonly type: ValueType<infer T>; readonly standard
 
 /** Every setting in force. `dataDir` is always resolved. */
 export type Config = { readonly [K in Exclude<OptionKey, "dataDir">]: Value<(typeof OPTIONS)[K]> } & { readonly dataDir: string };
+
+/** What is wrong with settings that are each right by itself: whole sentences. */
+export function problemsBetween(config: Partial<Config>): readonly string[] {
+	const hasName = config.headerLoginName !== undefined;
+	const hasProxies = (config.headerLoginProxies ?? []).length > 0;
+	if (hasName && !hasProxies) {
+		return [
+			"HEADER_LOGIN_NAME needs HEADER_LOGIN_PROXIES: without the proxies' addresses anybody could send that field. Set both, or none.",
+		];
+	}
+	if (hasProxies && !hasName) return ["HEADER_LOGIN_PROXIES needs HEADER_LOGIN_NAME, the field that those proxies set. Set both, or none."];
+	if (config.headerLoginSignup === true && !hasName) {
+		return ["HEADER_LOGIN_SIGNUP needs HEADER_LOGIN_NAME and HEADER_LOGIN_PROXIES. Set all three, or none."];
+	}
+	return [];
+}

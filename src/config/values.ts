@@ -251,3 +251,32 @@ export const networks: ValueType<readonly string[]> = {
 			return word;
 		}),
 };
+
+/** Addresses and networks of proxies whose word is taken for who somebody is: not everybody's. */
+export const proxies: ValueType<readonly string[]> = {
+	form: "list of addresses and networks",
+	parse: (value) => {
+		const entries = networks.parse(value);
+		if (entries.some((entry) => Number(entry.split("/")[1] ?? 1) === 0)) {
+			throw new SettingProblem("must name the proxies themselves: with a network of every address anybody could be anybody");
+		}
+		return entries;
+	},
+};
+
+/** What HTTP itself, browsers and proxies send under these names is never who somebody is. */
+const TAKEN_FIELDS =
+	/^(authorization|cookie|host|connection|origin|referer|user-agent|forwarded|via|te|upgrade|expect|date|from|range|last-event-id|(x-forwarded|x-real|accept|content|if|sec|proxy|access-control|transfer|cache)(-.*)?)$/;
+
+/** The name of a header field (RFC 9110, section 5.1), in lower case. */
+export const fieldName: ValueType<string> = {
+	form: "name of a header field",
+	parse: (value) => {
+		const name = value.toLowerCase();
+		if (!/^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/.test(name))
+			throw new SettingProblem("must be the name of a header field, such as Remote-Email");
+		if (TAKEN_FIELDS.test(name))
+			throw new SettingProblem("is a field with a meaning of its own; use one that only the proxy sets, such as Remote-Email");
+		return name;
+	},
+};

@@ -33,6 +33,7 @@ export const ERROR_SENTENCES = {
 	own_account: "An administrator does this to others only. Your own account you change, and delete, with your password.",
 	last_admin: "The last administrator cannot be demoted, disabled or deleted.",
 	login_not_found: "There is no such login, or it has ended already.",
+	header_login_refused: "Signing in by a header field is only possible through the proxy that this server was told of.",
 	key_not_found: "There is no such key.",
 	key_not_permitted: "A personal key cannot do this. Sign in with a password instead.",
 	too_many_keys: "There are too many keys. Revoke one that is not needed any more.",

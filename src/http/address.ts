@@ -12,18 +12,11 @@ export type AddressReader = {
  * `onUntrusted` is told, once, when a peer that is not trusted sends the field: everybody behind such a proxy shares one limit.
  */
 export function createAddressReader(trusted: readonly string[], onUntrusted: (peer: string) => void): AddressReader {
-	const networks = new BlockList();
-	for (const entry of trusted) {
-		const [address = "", bits] = entry.split("/");
-		const family = address.includes(":") ? "ipv6" : "ipv4";
-		networks.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
-	}
 	let warned = false;
-	const isTrusted = (address: string) =>
-		isIPv4(address) ? networks.check(address, "ipv4") : isIPv6(address) && networks.check(address, "ipv6");
+	const isTrusted = isWithin(trusted);
 	return {
 		read: (peer, forwardedFor) => {
-			let caller = plain(peer);
+			let caller = plainAddress(peer);
 			if (forwardedFor === null) return caller;
 			if (!isTrusted(caller)) {
 				if (!warned) {
@@ -33,7 +26,7 @@ export function createAddressReader(trusted: readonly string[], onUntrusted: (pe
 				return caller;
 			}
 			for (const hop of forwardedFor.split(",").reverse()) {
-				const address = plain(hop.trim());
+				const address = plainAddress(hop.trim());
 				if (!isIPv4(address) && !isIPv6(address)) return caller;
 				caller = address;
 				if (!isTrusted(caller)) return caller;
@@ -43,8 +36,19 @@ export function createAddressReader(trusted: readonly string[], onUntrusted: (pe
 	};
 }
 
+/** Whether an address is one of these addresses and CIDR networks. */
+export function isWithin(entries: readonly string[]): (address: string) => boolean {
+	const networks = new BlockList();
+	for (const entry of entries) {
+		const [address = "", bits] = entry.split("/");
+		const family = address.includes(":") ? "ipv6" : "ipv4";
+		networks.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
+	}
+	return (address) => (isIPv4(address) ? networks.check(address, "ipv4") : isIPv6(address) && networks.check(address, "ipv6"));
+}
+
 /** Without brackets, port, zone and the IPv4-in-IPv6 prefix. */
-function plain(address: string): string {
+export function plainAddress(address: string): string {
 	const bare = address.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/%.*$/, "");
 	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare);
 	if (mapped?.[1] !== undefined) return mapped[1];

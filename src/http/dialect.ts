@@ -10,6 +10,7 @@ import type { AccessTable } from "./access.ts";
 import { CHAT_BODY, readJsonBody, SMALL_BODY } from "./body.ts";
 import type { Access } from "./describe.ts";
 import { exchangeOf, findPrincipal, type Principal, principalOf } from "./exchange.ts";
+import type { ProxyWord } from "./header-login.ts";
 import { countRequest } from "./limits.ts";
 import { asPocketError, problemResponse } from "./problem.ts";
 
@@ -56,7 +57,9 @@ export function dialect({ authenticate, limiter, log, access, isExhausted }: Dia
 			const token = bearerOf(request.headers.get("authorization"));
 			if (token !== undefined) {
 				try {
-					exchange.principal = await authenticate(token, exchange.address);
+					const principal = await authenticate(token, exchange.address);
+					requireAgreement(exchange.proxyWord, principal);
+					exchange.principal = principal;
 				} catch (error) {
 					const problem = asPocketError(error);
 					if (problem.code !== "invalid_token" && problem.code !== "account_disabled") throw error;
@@ -81,6 +84,16 @@ export function dialect({ authenticate, limiter, log, access, isExhausted }: Dia
 			return body ?? {};
 		})
 		.onTransform({ as: "global" }, ({ request, route }) => guard(request, route));
+}
+
+/**
+ * A browser may keep the token of somebody who has left and whose place at the proxy another person has taken: that one must not see the
+ * former one's conversations. Codes: `invalid_token`.
+ */
+function requireAgreement(word: ProxyWord, { user }: Principal): void {
+	if (word.kind === "odd") throw new PocketError("invalid_token", { sentence: "The proxy's word about who is calling cannot be read." });
+	if (word.kind !== "person" || word.email === user.email) return;
+	throw new PocketError("invalid_token", { sentence: "The proxy says that somebody else is calling. Sign in again." });
 }
 
 /** Codes: `key_not_permitted`. */

@@ -5,6 +5,7 @@ import { PocketError } from "../domain/errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { AddressReader } from "./address.ts";
 import { type Exchange, findPrincipal, openExchange } from "./exchange.ts";
+import type { ProxyReader } from "./header-login.ts";
 import { asPocketError, problemResponse } from "./problem.ts";
 
 export type Peer = {
@@ -17,6 +18,7 @@ export type Peer = {
 export type EntryOptions = {
 	readonly handle: (request: Request) => Response | Promise<Response>;
 	readonly addresses: AddressReader;
+	readonly readProxy: ProxyReader;
 	readonly allowedOrigins: readonly string[];
 	readonly log: Log;
 	/** A new request id: letters and digits. */
@@ -39,6 +41,7 @@ export function createEntry(options: EntryOptions): Entry {
 		const exchange: Exchange = {
 			requestId: options.newRequestId(),
 			address: options.addresses.read(peer.address, request.headers.get("x-forwarded-for")),
+			proxyWord: options.readProxy(peer.address, request.headers),
 			principal: undefined,
 			route: undefined,
 			headers: new Headers(),

@@ -5,6 +5,7 @@ import { type Caller, deviceOf } from "../domain/caller.ts";
 import { PocketError } from "../domain/errors.ts";
 import type { Id } from "../domain/id.ts";
 import type { User } from "../domain/user.ts";
+import type { ProxyWord } from "./header-login.ts";
 
 /** The signed-in person behind a request, as the store had it when the request came. */
 export type Principal = {
@@ -21,6 +22,8 @@ export type Exchange = {
 	readonly requestId: string;
 	/** The caller's address, after `TRUSTED_PROXIES`. */
 	readonly address: string;
+	/** Who the reverse proxy says is calling. */
+	readonly proxyWord: ProxyWord;
 	/** `undefined`: no token was sent; an error: one was sent and is not good. */
 	principal: Principal | PocketError | undefined;
 	/** The route's template, for the access log; `undefined` when no route was reached. */

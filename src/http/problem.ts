@@ -34,6 +34,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
 	own_account: 400,
 	last_admin: 409,
 	login_not_found: 404,
+	header_login_refused: 403,
 	key_not_found: 404,
 	key_not_permitted: 403,
 	too_many_keys: 409,

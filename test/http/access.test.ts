@@ -6,6 +6,7 @@ import { createAccessTable } from "../../src/http/access.ts";
 import { createAddressReader } from "../../src/http/address.ts";
 import { dialect } from "../../src/http/dialect.ts";
 import { createEntry } from "../../src/http/entry.ts";
+import { createProxyReader } from "../../src/http/header-login.ts";
 import { createMemoryLimiter } from "../../src/limiter/memory.ts";
 import { createLog } from "../../src/log.ts";
 import { startModelServer } from "../support/model-server.ts";
@@ -54,6 +55,7 @@ test("a route without a row is closed, for anybody", async () => {
 	const entry = createEntry({
 		handle: app.fetch,
 		addresses: createAddressReader([], () => {}),
+		readProxy: createProxyReader(undefined),
 		allowedOrigins: [],
 		log,
 		newRequestId: () => "1",
@@ -74,6 +76,7 @@ test("only these routes are open to anybody", () => {
 		.filter(({ access, path }) => access === "anonymous" && path.startsWith("/api/v1/"))
 		.map(({ method, path }) => `${method} ${path}`);
 	expect(open.filter((route) => !/\/(docs|openapi)/.test(route)).sort()).toEqual([
+		"POST /api/v1/auth/header",
 		"POST /api/v1/auth/login",
 		"POST /api/v1/auth/logout",
 		"POST /api/v1/auth/password-reset",

@@ -33,6 +33,7 @@ export async function composeApp(): Promise<{ app: App; close: () => Promise<voi
 		allowedOrigins: [],
 		auth: {
 			signupMode: "open",
+			headerSignup: false,
 			accessTokenTtl: 1000,
 			refreshTokenTtl: 1000,
 			refreshIdleTtl: 1000,

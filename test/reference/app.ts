@@ -10,6 +10,7 @@ import { createTokenMint } from "../../src/auth/tokens.ts";
 import { createClock } from "../../src/clock.ts";
 import { createAddressReader } from "../../src/http/address.ts";
 import { createEntry } from "../../src/http/entry.ts";
+import { createProxyReader } from "../../src/http/header-login.ts";
 import { createMemoryLimiter } from "../../src/limiter/memory.ts";
 import { createLog } from "../../src/log.ts";
 import { openStore } from "../../src/store/index.ts";
@@ -42,6 +43,7 @@ export async function openApp() {
 		isExhausted: () => false,
 		auth: {
 			signupMode: "open",
+			headerSignup: false,
 			accessTokenTtl: MINUTE,
 			refreshTokenTtl: MINUTE,
 			refreshIdleTtl: MINUTE,
@@ -68,6 +70,7 @@ export async function openApp() {
 	const entry = createEntry({
 		handle: app.handle,
 		addresses: createAddressReader([], () => {}),
+		readProxy: createProxyReader(undefined),
 		allowedOrigins: [],
 		log,
 		newRequestId: () => "request",
