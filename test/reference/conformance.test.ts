@@ -8,6 +8,7 @@ import { type ApiDocument, createJudge, type Judge, problemsOfBody, type Row, ro
 
 setDefaultTimeout(120_000);
 
+const HEADER_LOGIN = { HEADER_LOGIN_NAME: "Remote-Email", HEADER_LOGIN_PROXIES: "127.0.0.1" };
 const UNKNOWN = "0123456789abcdef01234567";
 
 let model: ModelServer;
@@ -19,7 +20,7 @@ const answered = new Set<string>();
 
 beforeAll(async () => {
 	model = startModelServer({ tokens: ["Paris", " it is"], models: ["small/model"] });
-	server = await startGateway({ settings: { UPSTREAMS: `openai+${model.baseUrl}`, RESET_LINKS_IN_LOG: "true" } });
+	server = await startGateway({ settings: { UPSTREAMS: `openai+${model.baseUrl}`, RESET_LINKS_IN_LOG: "true", ...HEADER_LOGIN } });
 	document = JSON.parse((await server.call("GET", "/openapi.json")).text);
 	judge = createJudge(document, { closed: true });
 });
@@ -72,6 +73,7 @@ describe("every answer is one that the document describes", () => {
 		const anna = { token };
 
 		await good(200, "GET", "/api/v1/auth/me", "", anna);
+		await good(200, "POST", "/api/v1/auth/header", "", { headers: { "remote-email": "anna@example.com" } });
 		await good(200, "POST", "/api/v1/auth/refresh", "", anna);
 		await good(200, "POST", "/api/v1/auth/refresh", "", { body: { refreshToken } });
 		await good(202, "POST", "/api/v1/auth/password-reset", "", { body: { email: "anna@example.com" } });
