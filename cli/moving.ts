@@ -5,7 +5,7 @@ import { readEnvironment } from "../src/config/environment.ts";
 import { PocketError } from "../src/domain/errors.ts";
 import { type Looked, type MoveOutcome, type MoveRequest, moveStore } from "../src/wiring.ts";
 import { onInterruption } from "./interruption.ts";
-import { createProgressView, showCount } from "./progress-view.ts";
+import { createProgressView, showCount, WORDS } from "./progress-view.ts";
 import type { Shell } from "./shell.ts";
 import { plain } from "./show.ts";
 
@@ -76,13 +76,15 @@ export async function moveTo(shell: Shell, to: Target, options: { readonly dryRu
 	if (shell.json) shell.give({ text: "", json: { event: "done", ...outcome } });
 }
 
+const COLLECTIONS = Object.keys(WORDS).filter((name): name is keyof typeof WORDS => Object.hasOwn(WORDS, name));
+
 function lookedLines({ rows, left }: Looked, dryRun: boolean): readonly string[] {
-	const counts = Object.entries(rows).map(([name, count]) => `${showCount(count)} ${name}`);
+	const counts = COLLECTIONS.filter((name) => (rows[name] ?? 0) > 0).map((name) => `${showCount(rows[name] ?? 0)} ${WORDS[name]}`);
 	const kept = left.file === null ? "" : `; they are kept in ${left.file}`;
 	const verb = dryRun ? "would stay behind" : "stay behind";
 	const more = left.documents > left.first.length ? [`  … and ${showCount(left.documents - left.first.length)} more`] : [];
 	return [
-		`Found ${counts.join(", ")}.`,
+		`Found ${counts.join(", ") || "nothing"}.`,
 		...(left.documents === 0 ? [] : [`Documents that cannot be copied ${verb}: ${showCount(left.documents)}${kept}.`]),
 		...left.first.map(({ collection, id, reason }) => `  ${collection} ${plain(id)} ${reason}`),
 		...more,

@@ -12,9 +12,22 @@ export type ProgressView = {
 
 const BAR_EVERY_MS = 100;
 const LINE_EVERY_MS = 5000;
-const BAR_WIDTH = 20;
+const BAR_WIDTH = 12;
 
 const DOING: Readonly<Record<MoveProgress["stage"], string>> = { look: "Looking through", copy: "Copying", verify: "Verifying" };
+
+/** What is copied, in words for people. */
+export const WORDS: Readonly<Record<MoveProgress["collection"], string>> = {
+	users: "people",
+	logins: "logins",
+	resetTokens: "reset links",
+	apiKeys: "keys",
+	invitations: "invitations",
+	removals: "removals under way",
+	sessions: "sessions",
+	messages: "messages",
+	audit: "audit entries",
+};
 
 export function createProgressView(shell: Shell, elapsed: () => number): ProgressView {
 	const hasBar = shell.terminal.isTerminal && !shell.json && !shell.quiet;
@@ -29,7 +42,8 @@ export function createProgressView(shell: Shell, elapsed: () => number): Progres
 			else if (!hasBar) shell.say(lineOf(progress));
 			else {
 				isShown = true;
-				write("stderr", `\r${barOf(progress)}\x1b[K`);
+				// A line that wraps could not be drawn over.
+				write("stderr", `\r${barOf(progress).slice(0, (process.stderr.columns ?? 80) - 1)}\x1b[K`);
 			}
 		},
 		clear() {
@@ -46,11 +60,10 @@ function barOf(progress: MoveProgress): string {
 	return `[${"#".repeat(full)}${"-".repeat(BAR_WIDTH - full)}] ${lineOf(progress)}`;
 }
 
-/** At most 75 columns, so that no line wraps beside the bar on an ordinary terminal. */
 function lineOf({ stage, collection, done, total, rate, secondsLeft }: MoveProgress): string {
 	const rows = total === null ? showCount(done) : `${showCount(done)} of ${showCount(total)}`;
 	const left = secondsLeft === null ? "" : `, ${showTime(secondsLeft)} left`;
-	return `${DOING[stage]} ${collection}: ${rows} rows, ${showCount(rate)}/s${left}`;
+	return `${DOING[stage]} ${WORDS[collection]}: ${rows}, ${showCount(rate)}/s${left}`;
 }
 
 function rounded({ rate, secondsLeft, ...progress }: MoveProgress): object {
