@@ -3,6 +3,7 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { PocketError } from "../../src/domain/errors.ts";
 import { createIdSource, type Id } from "../../src/domain/id.ts";
 import type { Message } from "../../src/domain/message.ts";
 import type { Store } from "../../src/ports/store.ts";
@@ -31,11 +32,11 @@ export type StoreName = (typeof STORE_NAMES)[number];
 
 export type StoreRow = {
 	readonly store: StoreName;
-	/** Whether that is the server in Java of the tests, which has no secondary index. */
+	/** Whether that is the server in Java of the tests. */
 	readonly isStandIn: boolean;
 	readonly operation: string;
 	readonly messages: number;
-	/** In milliseconds. */
+	/** In milliseconds; NaN when there was no answer. */
 	readonly p50: number;
 	readonly p99: number;
 	readonly samples: number;
@@ -74,7 +75,7 @@ async function measureSqlite(messages: number, options: StoreBenchOptions): Prom
 }
 
 async function measureMongo(messages: number, options: StoreBenchOptions): Promise<readonly StoreRow[]> {
-	const mongo = await startMongo({ memoryMb: 6000 });
+	const mongo = await startMongo({ memoryMb: 8000 });
 	const uri = addressOf(mongo.url, `pocketllm_bench_${process.pid}_${messages}`);
 	const place = { uri, database: "unused", collections: { users: "users", sessions: "sessions", messages: "messages" } };
 	try {
@@ -125,11 +126,17 @@ async function measure({ store, name, isStandIn, messages, options }: Subject): 
 	};
 	const rows: StoreRow[] = [];
 	for (const [operation, act] of Object.entries(operations)) {
-		const times = await sample(act, options);
+		const times = await sample(act, options).catch((error: unknown) => noAnswer(error, isStandIn));
 		const { p50, p99 } = spreadOf(times);
 		rows.push({ store: name, isStandIn, operation, messages, p50, p99, samples: times.length });
 	}
 	return rows;
+}
+
+/** The stand-in may be too slow for the driver's patience; a real server is not. */
+function noAnswer(error: unknown, isStandIn: boolean): Float64Array {
+	if (isStandIn && error instanceof PocketError && error.code === "store_unavailable") return new Float64Array();
+	throw error;
 }
 
 async function sample(act: () => Promise<unknown>, { samples, seconds }: StoreBenchOptions): Promise<Float64Array> {
@@ -218,8 +225,9 @@ function notes(rows: readonly StoreRow[], large: number): readonly string[] {
 				]),
 		...(rows.some(({ isStandIn }) => isStandIn)
 			? [
-					"mongodb is the Java stand-in of the tests, which has no index but those that are unique: it looks through a whole",
-					"collection each time. Name a mongod in MONGODB_TEST_URI; test/store/mongo-indexes.test.ts shows that each query walks an index.",
+					"mongodb is the Java stand-in of the tests. Its indexes find by their first field, and what they find is sorted each time;",
+					"a page of everything it sorts whole. MONGODB_TEST_URI names a mongod to measure; that each query of the driver walks an index",
+					"is shown by test/store/mongo-indexes.test.ts.",
 				]
 			: []),
 	];
