@@ -41,6 +41,7 @@ const isCi = readEnvironment().CI === "true";
 const scratch = mkdtempSync(join(tmpdir(), "pocketllm-test-"));
 
 const PROXY_PROGRAMS = ["nginx", "caddy", "haproxy", "curl"] as const;
+const FAULT_PROGRAMS = ["strace", "faketime", "redis-server"] as const;
 const REDIS_PROGRAMS = ["redis-server", "openssl", "faketime"] as const;
 
 /** Suites of the whole program once more, with everything in MongoDB: those that look into no file. */
@@ -63,7 +64,13 @@ const STAGES: readonly Stage[] = [
 	{ name: "bench", run: (name) => bunTest(name, ["test/bench"], 120_000) },
 	{
 		name: "faults",
-		run: (name) => testWith(name, [() => findProgram("strace"), () => findProgram("faketime")], ["test/faults"], 900_000),
+		run: (name) =>
+			testWith(
+				name,
+				FAULT_PROGRAMS.map((program) => () => findProgram(program)),
+				["test/faults"],
+				900_000,
+			),
 	},
 	{ name: "security", run: (name) => bunTest(name, ["test/security"], 300_000) },
 	{ name: "install.sh", run: (name) => testWith(name, [() => findProgram("curl"), () => findProgram("wget")], ["test/install"]) },

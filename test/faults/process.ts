@@ -1,10 +1,10 @@
-// The table "Process, disk, stores", as far as SQLite is the store and limits are counted in the process. MongoDB and Redis have rows of
-// their own, which come with them.
+// The table "Process, disk, stores", as far as SQLite is the store. What holds with MongoDB stands in test/mongo.
 
 import { CLOCK_TRIALS } from "./clock.ts";
 import { FULL_DISK_TRIALS, LOCK_TRIALS } from "./disk.ts";
 import { HANDLE_TRIALS } from "./handles.ts";
 import { OPENING_TRIALS, SECOND_SERVER_TRIALS } from "./opening.ts";
+import { REDIS_TRIALS } from "./redis.ts";
 import { SIGKILL_TRIALS, SIGTERM_TRIALS } from "./stopping.ts";
 import { BACKUP_TRIALS, EXCEPTION_TRIALS } from "./strain.ts";
 import type { Trials } from "./table.ts";
@@ -18,6 +18,7 @@ export const PROCESS_TRIALS: Trials<"Process, disk, stores"> = {
 	"a second server on the same data folder": SECOND_SERVER_TRIALS,
 	"an unexpected exception anywhere": EXCEPTION_TRIALS,
 	"file handles used up": HANDLE_TRIALS,
+	"Redis dead, frozen, restarted, flushed": REDIS_TRIALS,
 	"clock jumps a day": CLOCK_TRIALS,
 	"backup during 50 streams": BACKUP_TRIALS,
 };

@@ -36,6 +36,7 @@ export const PROMISES = {
 		"a second server on the same data folder",
 		"an unexpected exception anywhere",
 		"file handles used up",
+		"Redis dead, frozen, restarted, flushed",
 		"clock jumps a day",
 		"backup during 50 streams",
 	],

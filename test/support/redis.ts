@@ -73,7 +73,9 @@ export async function startRedis({ port: wanted, password, tls, settings }: Redi
 		url: `${scheme}://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
 		port,
 		freeze: () => process.kill(child.pid, "SIGSTOP"),
-		thaw: () => process.kill(child.pid, "SIGCONT"),
+		thaw: () => {
+			if (isAlive) process.kill(child.pid, "SIGCONT");
+		},
 		stop: async () => {
 			// Nothing ends that is frozen.
 			if (isAlive) process.kill(child.pid, "SIGCONT");
