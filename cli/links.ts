@@ -8,5 +8,5 @@ import type { Shell } from "./shell.ts";
 export function sayAboutLink(shell: Shell, { publicUrl }: Config, what: string, expiresAt: number): void {
 	shell.say(`${what} Good once, until ${momentOf(expiresAt)}, and shown only now:`);
 	if (publicUrl === undefined)
-		shell.say("(PUBLIC_URL is not set, so the link names this machine; from elsewhere put your server's address before /.)");
+		shell.say("(PUBLIC_URL is not set, so the link begins with this machine's own address; others need the server's in its place.)");
 }
