@@ -4,7 +4,7 @@ import type { MongoClient } from "mongodb";
 import { PocketError } from "../../domain/errors.ts";
 import { type Access, type CollectionNames, createAccess, openCollections } from "./access.ts";
 import { createClient, databaseInUri, hostsOf, type Watch } from "./client.ts";
-import { isAway, isRefusedLogin, translate } from "./errors.ts";
+import { isAway, isRefusedLogin, isUntrusted, translate } from "./errors.ts";
 
 /** Where the data is. */
 export type MongoPlace = {
@@ -98,6 +98,7 @@ async function lookUntil(client: MongoClient, { setting, deadline, onWait, cance
 		} catch (error) {
 			if (error instanceof PocketError) throw error;
 			if (isRefusedLogin(error)) throw refused(client, setting, error);
+			if (isUntrusted(error)) throw untrusted(client, setting, error);
 			if (!isAway(error)) throw unusable(client, setting, error);
 			if (performance.now() >= deadline) throw away(client, setting, error);
 			if (looks === 1) onWait?.(hostsOf(client));
@@ -122,6 +123,13 @@ function refused(client: MongoClient, setting: string, error: unknown): PocketEr
 function away(client: MongoClient, setting: string, error: unknown): PocketError {
 	return new PocketError("store_unavailable", {
 		sentence: `MongoDB at ${hostsOf(client)} cannot be reached. Check ${setting}, and that the server runs and is reachable from here.`,
+		cause: translate(error),
+	});
+}
+
+function untrusted(client: MongoClient, setting: string, error: unknown): PocketError {
+	return new PocketError("store_unavailable", {
+		sentence: `The certificate of MongoDB at ${hostsOf(client)} is not trusted. Name its authority's file with tlsCAFile in ${setting}, or renew it.`,
 		cause: translate(error),
 	});
 }

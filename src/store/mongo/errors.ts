@@ -101,6 +101,16 @@ export function isRefusedLogin(error: unknown): boolean {
 	return error instanceof MongoServerError && (error.code === AUTHENTICATION_FAILED || error.code === UNAUTHORIZED);
 }
 
+/** OpenSSL's names for a certificate that is not good, as the runtime gives them. */
+const BAD_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|ERR_TLS_CERT|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY|DECRYPT))/;
+
+/** Whether a server's certificate is not trusted: waiting does not help. */
+export function isUntrusted(error: unknown): boolean {
+	if (!(error instanceof MongoServerSelectionError)) return false;
+	const errors = [...(error.reason?.servers.values() ?? [])].map((server) => server.error?.cause);
+	return errors.some((cause) => cause instanceof Error && "code" in cause && BAD_CERTIFICATE.test(String(cause.code)));
+}
+
 /** The error to tell: `store_full`, `store_unavailable`, a PocketError as it is, or a defect without the driver's details. */
 export function translate(thrown: unknown): unknown {
 	const error = unwrap(thrown);
