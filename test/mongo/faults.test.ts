@@ -10,7 +10,7 @@ import { isOverNow, openWorld, readyz, type Talk, talk } from "./world.ts";
 setDefaultTimeout(120_000);
 
 const STREAMS = 50;
-const TOKENS = 170;
+const TOKENS = 120;
 const INTERVAL_MS = 200;
 
 let model: ModelServer;
