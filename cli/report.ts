@@ -24,12 +24,26 @@ export function reportOf(error: unknown, options: { readonly json: boolean; read
 }
 
 function describe(error: unknown): Failure {
-	if (error instanceof PocketError) return { code: error.code, sentences: [error.message] };
+	if (error instanceof PocketError) return { code: error.code, sentences: [sentenceOf(error)] };
 	if (error instanceof ConfigError) return { code: "invalid_settings", sentences: error.problems };
 	if (error instanceof CommanderFailure) return { code: "wrong_use", sentences: [usageSentence(error)] };
 	const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : "";
 	const sentence = `Something unexpected went wrong${reason === "" ? "" : ` (${reason})`}; --verbose shows where.`;
 	return { code: "internal", sentences: [sentence] };
+}
+
+/** What to do next at a shell, where a code's own sentence is for somebody at a client. */
+const NEXT_STEPS: Readonly<Partial<Record<ErrorCode, string>>> = {
+	user_not_found: "See who has an account: pocketllm users list.",
+	invitation_not_found: "See those that can still be used: pocketllm users invitations.",
+	login_not_found: "See where somebody is signed in: pocketllm users logins WHO.",
+	key_not_found: "See somebody's keys: pocketllm keys list WHO.",
+	last_admin: "Make another one first: pocketllm users promote WHO.",
+};
+
+function sentenceOf({ code, details, message }: PocketError): string {
+	const next = details.sentence === undefined ? NEXT_STEPS[code] : undefined;
+	return next === undefined ? message : `${message.replace(/\.?$/, ".")} ${next}`;
 }
 
 /** Commander's message as one line that repeats no value: `--password=…` and arguments too many may hold a secret. */

@@ -40,7 +40,7 @@ describe("users list and show", () => {
 	test("somebody who is not there is no such thing: status 4", async () => {
 		const { users } = await place();
 		const { status, stderr, stdout } = await users("show", "nobody@example.org");
-		expect([status, stderr, stdout]).toEqual([4, "pocketllm: User not found\n", ""]);
+		expect([status, stderr, stdout]).toEqual([4, "pocketllm: User not found. See who has an account: pocketllm users list.\n", ""]);
 	});
 
 	test("without a database nothing is made: status 4, with the path and the remedy", async () => {
