@@ -17,6 +17,7 @@ export function createLog({ level, pretty, color }: LogOptions): Log {
 		base: null,
 		timestamp: pino.stdTimeFunctions.isoTime,
 		formatters: { level: (label) => ({ level: label }) },
+		hooks: { streamWrite: (line) => line.replace(STEERING, escapeCharacter) },
 	};
 	const logger = pretty
 		? pino(options, { write: (line: string) => process.stderr.write(prettyLine(line, color)) })
@@ -47,7 +48,22 @@ function openDestination() {
 	return destination;
 }
 
+/**
+ * What steers a terminal and JSON leaves as it is: the second half of the control characters, directions of writing, invisible ones. Names of
+ * models and header fields come from others. Within JSON they can only stand in a text, where an escape is the same.
+ */
+const STEERING = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escapeCharacter(character: string): string {
+	return [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`).join("");
+}
+
 const COLORS: Readonly<Record<string, string>> = { debug: "\x1b[2m", info: "\x1b[32m", warn: "\x1b[33m", error: "\x1b[31m" };
+
+/** One line, with what would steer the terminal as escapes. */
+function fitForTerminal(text: string): string {
+	return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter);
+}
 
 /** `10:46:03 info  request  status=200 …` */
 function prettyLine(json: string, color: boolean): string {
@@ -56,7 +72,10 @@ function prettyLine(json: string, color: boolean): string {
 	const clock = String(time).slice(11, 19);
 	const label = String(level).padEnd(5);
 	const painted = color ? `${COLORS[String(level)] ?? ""}${label}\x1b[0m` : label;
-	const details = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-	const stack = typeof err === "object" && err !== null && "stack" in err ? `\n${String(err.stack)}` : "";
+	const details = Object.entries(rest).map(([name, value]) =>
+		fitForTerminal(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`),
+	);
+	const stack =
+		typeof err === "object" && err !== null && "stack" in err ? `\n${String(err.stack).split("\n").map(fitForTerminal).join("\n")}` : "";
 	return `${clock} ${painted} ${String(msg)}${details.length > 0 ? `  ${details.join(" ")}` : ""}${stack}\n`;
 }

@@ -225,7 +225,7 @@ type Announcement = Parts & { readonly app: App; readonly setup: SetupGate; read
 /** What a person wants to know after the start: which model servers there are, who the administrator is, who may come in. */
 async function announce({ config, options, log, store, sharing, app, setup, address }: Announcement): Promise<void> {
 	// Names of models come from other servers: none may steer the operator's terminal.
-	const print = (line: string) => options.print(line.replace(/\p{Cc}/gu, "�"));
+	const print = (line: string) => options.print(line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�"));
 	for (const line of sharing.describe()) print(line);
 	await findModelServers(config, options.demo, app.models, print);
 	if (await app.lockOutPublishedAccount()) {
