@@ -103,16 +103,16 @@ describe("passwords", () => {
 		await first.stop();
 		const { dataDir } = first;
 		const trial = await startGateway({ dataDir, settings: { PASSWORD_HASH: "bcrypt" } });
-		expect(hashOf(trial, "anna@box.local")).toStartWith("$argon2id$");
+		expect(await hashOf(trial, "anna@box.local")).toStartWith("$argon2id$");
 		for (const email of ["anna@box.local", "bert@box.local"]) {
 			if (email.startsWith("bert")) await trial.signup(email);
 			for (let n = 0; n < 2; n += 1) expect((await login(trial, email, PASSWORD)).status).toBe(200);
-			expect(hashOf(trial, email)).toStartWith("$2b$12$");
+			expect(await hashOf(trial, email)).toStartWith("$2b$12$");
 		}
 		await trial.stop();
 		const after = await startGateway({ dataDir, settings: { PASSWORD_HASH_PASSES: "3" } });
 		expect((await login(after, "anna@box.local", PASSWORD)).status).toBe(200);
-		expect(hashOf(after, "anna@box.local")).toStartWith("$argon2id$v=19$m=65536,t=3,");
+		expect(await hashOf(after, "anna@box.local")).toStartWith("$argon2id$v=19$m=65536,t=3,");
 		await after.stop();
 	}, 60_000);
 
