@@ -166,7 +166,9 @@ export const SCHEMAS = {
 	Session: object(session),
 	SessionArray: list("Session"),
 	SessionPage: object({ data: list("Session"), total: count, page: count, limit: count, hasMore: flag }),
-	Title: object({ title: { type: "string", maxLength: TITLE_LENGTH } }),
+	Title: object({
+		title: about(text, `At most ${TITLE_LENGTH} characters; a session without a prompt keeps the title that it has, of whatever length.`),
+	}),
 	Message: object(message, messageExtras),
 	MessageArray: list("Message"),
 	MessageVersions: object({

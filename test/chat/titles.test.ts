@@ -84,6 +84,9 @@ describe("generate-title", () => {
 	test("an empty session keeps its title", async () => {
 		const { person, sessionId } = await world.visitor();
 		expect((await person.call("POST", `/chat/sessions/${sessionId}/generate-title`)).body.title).toBe("New Chat");
+		const title = "a name that somebody gave it ".repeat(4).trim();
+		await person.call("PATCH", `/chat/sessions/${sessionId}`, { title });
+		expect((await person.call("POST", `/chat/sessions/${sessionId}/generate-title`)).body.title).toBe(title);
 	});
 
 	test("another person's session is 404, and a malformed id 422", async () => {

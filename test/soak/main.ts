@@ -1,9 +1,10 @@
-// The long forms of the suites that need time: kills, a slow disk, moves between the stores, and a mix of everything that people do, with memory watched.
-// Usage: bun run soak [kill|disk|move|mix…] [--rounds 50] [--seconds 600] [--messages 500000] [--seed 1]
+// The long forms of the suites that need time: kills, a slow disk, moves between the stores, the OpenAPI document fuzzed, and a mix of everything that people do, with memory watched.
+// Usage: bun run soak [kill|disk|move|fuzz|mix…] [--rounds 50] [--seconds 600] [--messages 500000] [--seed 1]
 
 import { parseArgs } from "node:util";
 import { problemsOf, runKillLoop } from "../faults/kill-loop.ts";
 import { describePass, measureSlowDisk } from "../faults/slow-disk.ts";
+import { soakFuzz } from "./fuzz.ts";
 import { runMix } from "./mix.ts";
 import { soakMove } from "./move.ts";
 
@@ -18,6 +19,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<readonly stri
 	},
 	disk: measureDisk,
 	move: ({ messages, seed }) => soakMove({ people: Math.ceil(messages / 500), sessions: Math.ceil(messages / 25), messages, seed }),
+	fuzz: ({ seconds, seed }) => soakFuzz({ seconds, seed }),
 	mix: ({ seconds, seed }) => runMix({ seconds, seed, streams: 100 }),
 };
 
