@@ -1,7 +1,7 @@
 // The OpenAPI document in the hands of a fuzzer, as an administrator, as a user and as nobody. Each operation is given a real thing of
 // its own as an example, so that calls also reach what lies behind "there is no such thing".
 
-import { type Account, type Gateway, startGateway } from "../http/gateway.ts";
+import { type Account, type Gateway, QUICK_HASHES, startGateway } from "../http/gateway.ts";
 import { type ApiDocument, type Operation, rowsOf } from "../reference/schema.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
 import { type FuzzFigures, fuzz } from "../support/schemathesis.ts";
@@ -25,7 +25,9 @@ const MODEL = "small/model";
 /** A server with wide limits and a model that answers at once. */
 export async function startFuzzedServer(): Promise<FuzzedServer> {
 	const model: ModelServer = startModelServer({ tokens: ["Paris", " it is"], models: [MODEL] });
-	const gateway = await startGateway({ settings: { UPSTREAMS: `openai+${model.baseUrl}?slots=64`, MAX_STREAMS_PER_USER: "64" } });
+	const gateway = await startGateway({
+		settings: { ...QUICK_HASHES, UPSTREAMS: `openai+${model.baseUrl}?slots=64`, MAX_STREAMS_PER_USER: "64" },
+	});
 	const admin = await gateway.claimSetup();
 	const callers: Readonly<Record<Caller, Account | undefined>> = {
 		"an administrator": admin,
