@@ -12,9 +12,12 @@ import { keyFilter, MONGO_COLLECTIONS } from "./collections.ts";
 import { walk } from "./cursor.ts";
 import { readCopyState, requireNoUnfinishedCopy, saveCopyState } from "./state.ts";
 
+/** Before its first answer a source without our indexes may have to put a whole collection in order. */
+const SOURCE_PATIENCE_MS = 600_000;
+const TARGET_PATIENCE_MS = 120_000;
+
 async function open(place: MongoPlace, options: ConnectOptions): Promise<Connection> {
-	// A server that must put a whole collection in order first takes its time.
-	const connection = await connect(place, { ...options, socketTimeoutMs: 600_000 });
+	const connection = await connect(place, options);
 	try {
 		await connection.access.operate(() => requireKnownVersion(connection));
 		return connection;
@@ -26,7 +29,7 @@ async function open(place: MongoPlace, options: ConnectOptions): Promise<Connect
 
 /** Codes: those of `connect`, `store_too_new`; `already_exists`: it is an unfinished copy itself. */
 export async function openMongoSource(place: MongoPlace, options: ConnectOptions = {}): Promise<CopySource> {
-	const { access, location, close } = await open(place, options);
+	const { access, location, close } = await open(place, { socketTimeoutMs: SOURCE_PATIENCE_MS, ...options });
 	try {
 		await access.operate(() => requireNoUnfinishedCopy(access, location));
 	} catch (error) {
@@ -46,7 +49,7 @@ export async function openMongoSource(place: MongoPlace, options: ConnectOptions
 
 /** Codes: those of `connect`, `store_too_new`. */
 export async function openMongoTarget(place: MongoPlace, options: ConnectOptions = {}): Promise<CopyTarget> {
-	const connection = await open(place, options);
+	const connection = await open(place, { socketTimeoutMs: TARGET_PATIENCE_MS, ...options });
 	const { access, location, close } = connection;
 	const { operate } = access;
 	const writers = createWriters(access);
