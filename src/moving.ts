@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "./config/options.ts";
-import { fail } from "./domain/errors.ts";
+import { fail, PocketError } from "./domain/errors.ts";
 import { type MoveReport, type MoveRows, move } from "./move/move.ts";
 import type { MoveProgress } from "./move/progress.ts";
 import type { CopySource, CopyTarget, LeftBehind } from "./ports/copy.ts";
@@ -87,9 +87,19 @@ async function run(config: Config, request: MoveRequest, source: CopySource, tar
 			},
 			onLooked: (rows) => onLooked({ rows, left: { ...summary.read(), file: file.keep() } }),
 		});
+	} catch (error) {
+		throw brokenOff(error);
 	} finally {
 		file.discard();
 	}
+}
+
+/** A store's own sentence is for people who chat. */
+function brokenOff(error: unknown): unknown {
+	if (!(error instanceof PocketError) || error.code !== "store_unavailable" || error.details.sentence !== undefined) return error;
+	const sentence =
+		"The copy was broken off, because one of the two databases stopped answering. What was copied is kept: run the same command again, and it goes on from there.";
+	return new PocketError("store_unavailable", { sentence, cause: error.details.cause });
 }
 
 function targetPlace(config: Config, to: MoveRequest["to"]): StorePlace {

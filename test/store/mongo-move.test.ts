@@ -3,12 +3,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BSON, type Db } from "mongodb";
+import { BSON, type Db, MongoClient } from "mongodb";
 import recorded from "../fixtures/captures/mongo-documents.json";
 import { runMove } from "../soak/move.ts";
 import { binary, converse, environmentOf, run, scratch } from "../support/binary.ts";
 import { fillDatabase } from "../support/dataset.ts";
-import { startServer } from "../support/server.ts";
+import { startMongo } from "../support/mongo.ts";
+import { eventually, startServer } from "../support/server.ts";
 import { type FreshDatabase, freshDatabase, type MongoForTests, startForTests } from "./mongo-server.ts";
 
 let mongo: MongoForTests;
@@ -72,6 +73,18 @@ describe("a move", () => {
 		expect([again.status, done.event, done.outcome]).toEqual([0, "done", "moved"]);
 		expect(done.written).toBeLessThan(9000);
 	}, 90_000);
+
+	test("broken off because the other server dies it says so, and what to do", async () => {
+		const own = await startMongo({ dataFile: join(scratch(), "data") });
+		const uri = `${own.url}/moved`;
+		const folder = await filledFolder({ people: 20, sessions: 100, messages: 6000 });
+		const child = Bun.spawn([await binary(), "--data-dir", folder, "migrate", "--to", uri], { env: environmentOf({}), stderr: "pipe" });
+		const client = new MongoClient(uri);
+		await eventually("the first messages are there", async () => (await client.db().collection("messages").estimatedDocumentCount()) > 0);
+		await client.close();
+		await own.stop();
+		expect([await child.exited, await child.stderr.text()]).toEqual([7, expect.stringContaining("run the same command again")]);
+	}, 60_000);
 
 	test("says what was copied and what to change; every line of --json is JSON; run again it says that all is there", async () => {
 		const folder = await filledFolder();

@@ -15,9 +15,11 @@ import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import io.netty.channel.Channel;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.h2.mvstore.MVStore;
 
 /** Runs a server of MongoDB's wire protocol on 127.0.0.1 until standard input ends. Arguments: the data file, the port (0: any), and perhaps "journal". */
@@ -64,13 +66,16 @@ public class MongoWire {
 	}
 
 	private static class IndexedDatabase extends H2Database {
+		/** Collections with an index that also finds by _id beside other conditions; the library's own takes an _id alone. */
+		private final Set<String> knowsIds = new HashSet<>();
+
 		IndexedDatabase(String name, MVStore store, CursorRegistry cursors) {
 			super(name, store, cursors);
 		}
 
 		@Override
 		protected Index<Object> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys, boolean sparse) {
-			return new FirstFieldIndex(name, keys, sparse);
+			return new FirstFieldIndex(name, keys, sparse, knowsIds.add(collection));
 		}
 
 		/** A driver's countDocuments is an aggregation, and those look through everything: this one form of it is a count. */
@@ -104,10 +109,12 @@ public class MongoWire {
 		private static final Object OTHER = new Object();
 		private final String field;
 		private final Map<Object, Map<Object, Object>> positions = new HashMap<>();
+		private final Map<Object, Object> byId;
 		private long count;
 
-		FirstFieldIndex(String name, List<IndexKey> keys, boolean sparse) {
+		FirstFieldIndex(String name, List<IndexKey> keys, boolean sparse, boolean knowsIds) {
 			super(name, keys, sparse);
+			byId = knowsIds ? new HashMap<>() : null;
 			field = keys.get(0).getKey();
 		}
 
@@ -139,6 +146,9 @@ public class MongoWire {
 			if (positions.computeIfAbsent(keyIn(document), key -> new LinkedHashMap<>()).put(document.get("_id"), position) == null) {
 				count += 1;
 			}
+			if (byId != null) {
+				byId.put(document.get("_id"), position);
+			}
 		}
 
 		@Override
@@ -146,6 +156,9 @@ public class MongoWire {
 			Object key = keyIn(document);
 			Map<Object, Object> same = positions.get(key);
 			Object position = same == null ? null : same.remove(document.get("_id"));
+			if (byId != null) {
+				byId.remove(document.get("_id"));
+			}
 			if (position != null) {
 				count -= 1;
 				if (same.isEmpty()) {
@@ -157,13 +170,24 @@ public class MongoWire {
 
 		@Override
 		public boolean canHandle(Document query) {
+			if (finds(query)) {
+				return true;
+			}
 			// A list may hold the value too, and lists stand with the others.
 			Object key = keyOf(query.get(field));
 			return key != OTHER && key != MISSING && !positions.containsKey(OTHER);
 		}
 
+		private boolean finds(Document query) {
+			return byId != null && query.get("_id") instanceof ObjectId;
+		}
+
 		@Override
 		public Iterable<Object> getPositions(Document query) {
+			if (finds(query)) {
+				Object position = byId.get(query.get("_id"));
+				return position == null ? List.of() : List.of(position);
+			}
 			Map<Object, Object> same = positions.get(keyOf(query.get(field)));
 			return same == null ? List.of() : List.copyOf(same.values());
 		}
@@ -192,6 +216,9 @@ public class MongoWire {
 		@Override
 		public void drop() {
 			positions.clear();
+			if (byId != null) {
+				byId.clear();
+			}
 			count = 0;
 		}
 	}
