@@ -286,7 +286,7 @@ export const OPTIONS = {
 		type: value.rate,
 		standard: "10/minute",
 		group: "Limits",
-		help: "Sign-in attempts, per address and per account.",
+		help: "Wrong passwords before further tries wait, per address and per account; each wait in a row is twice as long.",
 	}),
 	rateLimitSignup: option({
 		name: "RATE_LIMIT_SIGNUP",

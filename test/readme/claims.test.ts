@@ -1,15 +1,16 @@
 // What the README names is there: settings, files, commands, flags, scripts, stages, headings.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { createProgram } from "../../cli/program.ts";
 import { README_PATH, withSettings } from "../../cli/release/readme.ts";
 import packageJson from "../../package.json";
-import { parseConfigFile } from "../../src/config/load.ts";
+import { loadConfig, parseConfigFile } from "../../src/config/load.ts";
 import { OPTIONS } from "../../src/config/options.ts";
-import { commandLines, onlyBlock, PROSE, quoted, README } from "./markdown.ts";
+import { scratch } from "../support/binary.ts";
+import { CODE_BLOCKS, commandLines, onlyBlock, PROSE, quoted, README } from "./markdown.ts";
 
 const root = dirname(README_PATH);
 
@@ -30,13 +31,21 @@ test("names in capitals are settings, or one of the few that others made", () =>
 	expect(named.filter((text) => !known.has(text) && !known.has(text.split("=")[0] ?? ""))).toEqual([]);
 });
 
-test("the lines for the config file are taken as such", () => {
-	const problems: string[] = [];
-	const values = parseConfigFile(onlyBlock("env"), "pocketllm.env", problems);
-	expect(problems).toEqual([]);
-	expect([...values.keys()]).toEqual(["TRUSTED_PROXIES", "PUBLIC_URL"]);
-	expect(OPTIONS.trustedProxies.type.parse(values.get("TRUSTED_PROXIES") ?? "")).toEqual(["127.0.0.1"]);
-	expect(OPTIONS.publicUrl.type.parse(values.get("PUBLIC_URL") ?? "")).toBe("https://chat.example.org");
+test("the lines for the config file are taken as such, each block by itself", () => {
+	const blocks = CODE_BLOCKS.filter(({ language }) => language === "env").map(({ code }) => {
+		const problems: string[] = [];
+		const values = parseConfigFile(code, "pocketllm.env", problems);
+		expect(problems).toEqual([]);
+		// Each value is one that its setting takes, and together they are ones that a server starts with.
+		const configFile = join(scratch(), "pocketllm.env");
+		writeFileSync(configFile, code, { mode: 0o600 });
+		loadConfig({ flags: { dataDir: scratch() }, environment: {}, configFile });
+		return [...values.keys()];
+	});
+	expect(blocks).toEqual([
+		["TRUSTED_PROXIES", "PUBLIC_URL"],
+		["HEADER_LOGIN_NAME", "HEADER_LOGIN_PROXIES", "HEADER_LOGIN_SIGNUP"],
+	]);
 });
 
 test("files that are named are there", () => {
