@@ -252,7 +252,14 @@ export const SCHEMAS = {
 		keys: list("ApiKey"),
 		audit: {
 			type: "array",
-			items: object({ at: moment, action: text, address: orNull(text), device: orNull(text), detail: orNull(text) }),
+			items: object({
+				at: moment,
+				action: text,
+				by: about({ enum: ["self", "administrator", null] }, "`null`: nobody was signed in, or somebody at a shell."),
+				address: orNull(text),
+				device: orNull(text),
+				detail: orNull(text),
+			}),
 		},
 		sessions: {
 			type: "array",

@@ -51,25 +51,32 @@ const EXAMPLE = {
 const ANSWERS = { 200: { description: "The document, sent while it is made", schema: "PersonalData", example: EXAMPLE } } as const;
 
 export function exportRoutes({ exporter, audit, clock, log, findUser, isLoginGood }: ExportRouteDependencies) {
-	/** A login that ends meanwhile ends the document too, within seconds. */
-	async function* whileSignedIn(pieces: AsyncGenerator<string>, loginId: Id): AsyncGenerator<string> {
+	/** What ends the right to the document ends the document too, within seconds. */
+	async function* whileAllowed(pieces: AsyncGenerator<string>, isAllowed: () => Promise<boolean>): AsyncGenerator<string> {
 		let checkedAt = clock.elapsed();
 		for await (const piece of pieces) {
 			yield piece;
 			if (clock.elapsed() - checkedAt < LOGIN_CHECK_MS) continue;
-			if (!(await isLoginGood(loginId))) throw new PocketError("invalid_token");
+			if (!(await isAllowed())) throw new PocketError("invalid_token");
 			checkedAt = clock.elapsed();
 		}
 	}
+
+	/** A login that has ended, or rights that were taken. */
+	const mayGoOn = async (user: User, by: User, loginId: Id): Promise<boolean> =>
+		(await isLoginGood(loginId)) && (by.id === user.id || (await findUser(by.id)).isAdmin);
 
 	const send = async (user: User, request: Request): Promise<Response> => {
 		const { user: by, loginId } = principalOf(request);
 		const { requestId } = exchangeOf(request);
 		audit.record({ action: "data_exported", userId: user.id, byId: by.id, caller: callerOf(request) });
-		return streamJson(whileSignedIn(exporter.piecesOf(user), loginId), {
-			fileName: "pocketllm-export.json",
-			onFailure: (error) => log.warn({ requestId, err: error }, "an export was broken off"),
-		});
+		return streamJson(
+			whileAllowed(exporter.piecesOf(user), () => mayGoOn(user, by, loginId)),
+			{
+				fileName: "pocketllm-export.json",
+				onFailure: (error) => log.warn({ requestId, err: error }, "an export was broken off"),
+			},
+		);
 	};
 
 	return new Elysia()

@@ -58,13 +58,16 @@ export function createExporter({ store, clock, findLogins }: ExportDependencies)
 		}
 	}
 
-	/** What concerns the person; not what an administrator did to others. */
+	/** What concerns the person; not what an administrator did to others, and not from where one did something to this person. */
 	async function* trailOf(userId: Id): AsyncGenerator<object> {
 		let before: Id | undefined;
 		while (true) {
 			const piece = await store.findAudit({ userId, before, limit: PIECE });
-			for (const { userId: whom, at, action, address, device, detail } of piece) {
-				if (whom === userId) yield { at: timestamp(at), action, address, device, detail };
+			for (const { userId: whom, byId, at, action, address, device, detail } of piece) {
+				if (whom !== userId) continue;
+				const byOther = byId !== null && byId !== userId;
+				const place = byOther ? { address: null, device: null } : { address, device };
+				yield { at: timestamp(at), action, by: byOther ? "administrator" : byId === null ? null : "self", ...place, detail };
 			}
 			before = piece.at(-1)?.id;
 			if (before === undefined) return;
