@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { streamJson } from "../../src/http/json-stream.ts";
 import { startModelServer } from "../support/model-server.ts";
+import { eventually } from "../support/server.ts";
 import { type Account, type Gateway, PASSWORD, startGateway } from "./gateway.ts";
 
 setDefaultTimeout(30_000);
@@ -85,6 +86,11 @@ test("holds the account, logins, keys, trail, and every session with its message
 	await gateway.call("PATCH", `/chat/messages/${edited}`, { token, body: { content: "three, edited" } });
 
 	await gateway.call("POST", `/admin/users/${anna.id}/reset-link`, { token: admin.token });
+
+	// Entries of the trail come in the background.
+	await eventually("the trail has them", async () =>
+		(await exportOf(token)).document.audit.some(({ action }) => action === "reset_link_made"),
+	);
 
 	const { text, document, headers } = await exportOf(token);
 	expect(headers.get("content-type")).toBe("application/json");
