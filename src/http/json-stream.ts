@@ -30,6 +30,8 @@ export async function streamJson(pieces: AsyncGenerator<string>, { fileName, onF
 	const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
 		{
 			async pull(controller) {
+				// A store that answers from this thread, and a reader that takes all at once, would leave nobody else a turn until the end.
+				await new Promise<void>((resolve) => setImmediate(resolve));
 				try {
 					const chunk = first ?? (await next());
 					first = undefined;

@@ -118,39 +118,61 @@ test("holds the account, logins, keys, trail, and every session with its message
 	expect((await gateway.call("GET", "/users/me/export", { token: key })).at("code")).toBe("key_not_permitted");
 }, 30_000);
 
-test("of 100,000 messages (100 MB) it is whole, memory stays bounded also for a reader that takes its time, and others are served meanwhile", async () => {
-	const carol = await gateway.signup("carol@box.local");
-	fill(carol.id, 100_000, 2500);
-	const before = residentOf(gateway.pid);
-	let most = before;
-	const response = await fetch(`${gateway.address}/api/v1/users/me/export`, { headers: { authorization: `Bearer ${carol.token}` } });
-	const reader = response.body?.getReader();
-	if (reader === undefined) throw new Error("there is a body");
-	let bytes = 0;
-	let contents = 0;
-	let last = "";
-	let slowestHealth = 0;
-	for (let chunks = 0; ; chunks += 1) {
-		const { done, value } = await reader.read();
-		if (done) break;
-		bytes += value.byteLength;
-		const text = Buffer.from(value).toString("latin1");
-		contents += (last.slice(-9) + text).split('"content":').length - 1;
-		last = text;
-		if (chunks % 50 !== 0) continue;
-		most = Math.max(most, residentOf(gateway.pid));
-		const asked = performance.now();
-		expect((await gateway.root("GET", "/healthz")).status).toBe(200);
-		slowestHealth = Math.max(slowestHealth, performance.now() - asked);
-		// Early on, a reader that stops for a while.
-		if (chunks === 50) await Bun.sleep(1500);
-	}
-	expect(last.trimEnd()).toEndWith("]}]}");
-	expect([bytes > 100e6, contents]).toEqual([true, 100_000]);
-	expect(most - before).toBeLessThan(100);
-	// This process reads and counts 130 MB meanwhile.
-	expect(slowestHealth).toBeLessThan(1000);
-}, 120_000);
+describe("of 100,000 messages (100 MB)", () => {
+	let carol: Account;
+	beforeAll(async () => {
+		carol = await gateway.signup("carol@box.local");
+		fill(carol.id, 100_000, 2500);
+	}, 60_000);
+
+	test("it is whole, and memory stays bounded also for a reader that takes its time", async () => {
+		const before = residentOf(gateway.pid);
+		let most = before;
+		const response = await fetch(`${gateway.address}/api/v1/users/me/export`, { headers: { authorization: `Bearer ${carol.token}` } });
+		const reader = response.body?.getReader();
+		if (reader === undefined) throw new Error("there is a body");
+		let bytes = 0;
+		let contents = 0;
+		let last = "";
+		for (let chunks = 0; ; chunks += 1) {
+			const { done, value } = await reader.read();
+			if (done) break;
+			bytes += value.byteLength;
+			const text = Buffer.from(value).toString("latin1");
+			contents += (last.slice(-9) + text).split('"content":').length - 1;
+			last = text;
+			if (chunks % 50 === 0) most = Math.max(most, residentOf(gateway.pid));
+			// Early on, a reader that stops for a while.
+			if (chunks === 50) await Bun.sleep(1500);
+		}
+		expect(last.trimEnd()).toEndWith("]}]}");
+		expect([bytes > 100e6, contents]).toEqual([true, 100_000]);
+		expect(most - before).toBeLessThan(100);
+	}, 120_000);
+
+	test("others are served meanwhile, however fast it is read", async () => {
+		const address = `${gateway.address}/api/v1/users/me/export`;
+		const child = Bun.spawn(
+			["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", `authorization: Bearer ${carol.token}`, address],
+			{
+				stdout: "pipe",
+			},
+		);
+		let isOver = false;
+		const ended = child.exited.finally(() => {
+			isOver = true;
+		});
+		let served = 0;
+		while (!isOver) {
+			expect((await gateway.root("GET", "/healthz")).status).toBe(200);
+			served += 1;
+		}
+		await ended;
+		expect(await new Response(child.stdout).text()).toBe("200");
+		// Half a second of work for the program; without a turn for others in between there would be three or four.
+		expect(served).toBeGreaterThan(20);
+	}, 60_000);
+});
 
 describe("what ends meanwhile ends the document too, within five seconds, and what arrived is no whole document", () => {
 	/** Begins to read, lets something happen, and reads on slowly. */
