@@ -31,7 +31,6 @@ const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	"wrong_password",
 	"invalid_setup_token",
 	"invalid_reset_token",
-	"invalid_invitation",
 ]);
 
 export function createGuessGuard({ limiter, isSignedInFrom }: GuessGuardDependencies): GuessGuard {

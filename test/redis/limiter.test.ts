@@ -9,7 +9,8 @@ import { type Redis, startRedis } from "../support/redis.ts";
 import { eventually } from "../support/server.ts";
 import { type Noted, noteLog } from "./notes.ts";
 
-const CHAT = { global: [], login: [], signup: [], chat: [{ count: 5, seconds: 60 }] };
+const FIVE = [{ count: 5, seconds: 60 }];
+const CHAT = { global: [], login: FIVE, signup: [], chat: FIVE };
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -99,6 +100,22 @@ describe("while Redis is away", () => {
 			"warn Redis cannot be used; this process counts and decides alone until it is back",
 			"info Redis is back",
 		]);
+	}, 30_000);
+
+	test("killed between the beginning and the end of a guess: the end is harmless, and wrong ones go on to be counted", async () => {
+		const redis = await start();
+		const { limiter } = await connect(redis.url);
+		const begun = await limiter.guess("anna");
+		await redis.kill();
+		await begun?.end("wrong");
+		let allowed = 0;
+		for (let n = 0; n < 20; n += 1) {
+			const guess = await limiter.guess("anna");
+			if (!guess?.verdict.allowed) continue;
+			allowed += 1;
+			await guess.end("wrong");
+		}
+		expect(allowed).toBe(5);
 	}, 30_000);
 
 	test("frozen: the first pays the deadline once, all others nothing, also while it is looked for", async () => {
@@ -217,4 +234,10 @@ test("a clock of Redis that is set back a day blocks nobody for a day", async ()
 	const over = await limiter.consume("chat", "anna");
 	expect(over?.allowed).toBe(false);
 	expect(over?.resetSeconds).toBeWithin(50, 61);
+
+	for (let n = 0; n < 5; n += 1) await (await limiter.guess("bert"))?.end("wrong");
+	expect((await limiter.guess("bert"))?.verdict.allowed).toBe(false);
+	expect(await redis.command("EXPIRE mine:guess:blocked:60:bert 86460")).toBe(":1\r\n");
+	for (const part of ["places", "misses"]) await redis.command(`DEL mine:guess:${part}:60:bert`);
+	expect((await limiter.guess("bert"))?.verdict.allowed).toBe(true);
 });
