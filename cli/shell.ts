@@ -3,6 +3,7 @@
 
 import { readEnvironment } from "../src/config/environment.ts";
 import type { Flags, LoadedConfig } from "../src/config/load.ts";
+import { jsonLine } from "./json-line.ts";
 import { write } from "./output.ts";
 
 /** The options that stand before or after every command. */
@@ -37,7 +38,7 @@ export function createShell(options: GlobalOptions): Shell {
 		quiet,
 		verbose: options.verbose === true,
 		give: ({ text, json: value }) => {
-			write("stdout", `${json ? JSON.stringify(value) : text}\n`);
+			write("stdout", `${json ? jsonLine(value) : text}\n`);
 		},
 		say: (line) => {
 			if (!quiet) write("stderr", `${line}\n`);

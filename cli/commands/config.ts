@@ -1,5 +1,6 @@
 // `pocketllm config`: the settings in force, where each came from, and no secret.
 
+import { exposedSecrets } from "../../src/config/exposed.ts";
 import { type LoadedConfig, OPTION_KEYS, type Origin } from "../../src/config/load.ts";
 import { OPTIONS, type OptionKey } from "../../src/config/options.ts";
 import { describeUpstream } from "../../src/config/upstreams.ts";
@@ -18,6 +19,7 @@ export async function config(shell: Shell): Promise<void> {
 	);
 	shell.give({ text: rows.join("\n"), json: { configFile: loaded.configFile, settings } });
 	shell.say(`Config file: ${loaded.configFile}`);
+	for (const sentence of exposedSecrets(loaded)) shell.say(sentence);
 }
 
 /** The data folder always has a value: without a setting, the one that the table's help describes. */

@@ -1,5 +1,6 @@
 // `pocketllm serve`: the server in the foreground, from the first line to the last signal.
 
+import { exposedSecrets } from "../../src/config/exposed.ts";
 import { PocketError } from "../../src/domain/errors.ts";
 import { serve as startServer } from "../../src/wiring.ts";
 import { EXIT } from "../exit.ts";
@@ -19,6 +20,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 		...(options.port === undefined ? {} : { port: options.port }),
 		...(shell.verbose ? { logLevel: "debug" } : shell.quiet ? { logLevel: "error" } : {}),
 	});
+	for (const sentence of exposedSecrets(loaded)) shell.say(sentence);
 	// A signal that comes while the server still starts counts too: it stops as soon as it has started, or waits no longer for its database.
 	const asked = Promise.withResolvers<void>();
 	const starting = new AbortController();

@@ -19,7 +19,7 @@ export type Operation = {
 	readonly description: string;
 	readonly security: readonly object[];
 	readonly parameters?: readonly Parameter[];
-	readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, Media>> };
+	readonly requestBody?: { readonly description: string; readonly required: boolean; readonly content: Readonly<Record<string, Media>> };
 	readonly responses: Readonly<Record<string, Answer>>;
 	readonly "x-access": string;
 	readonly "x-key-scopes"?: readonly string[];
