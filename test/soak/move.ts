@@ -136,7 +136,7 @@ function peakOf(pid: number): number {
  * stand-in keeps in memory what a killed reader had asked for.
  */
 export async function soakMove({ people, sessions, messages, seed }: DatasetSize & { readonly seed: number }): Promise<readonly string[]> {
-	const mongo = await startMongo({ memoryMb: 6000 });
+	const mongo = await startMongo({ memoryMb: 10_000 });
 	const problems: string[] = [];
 	try {
 		console.log(
