@@ -49,8 +49,8 @@ public class MongoWire {
 		}
 	}
 
-	/** What is asked for with {j: true} is in the file before the reply; the library alone writes it within a second. So kill -9 loses nothing that was acknowledged. */
-	private static class Journaled extends Indexed {
+	/** Without those indexes, which are in memory: what is opened again would not be in them. What is asked for with {j: true} is in the file before the reply; the library alone writes it within a second. So kill -9 loses nothing that was acknowledged. */
+	private static class Journaled extends H2Backend {
 		Journaled(String file) {
 			super(file);
 		}
