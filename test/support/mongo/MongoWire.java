@@ -66,8 +66,11 @@ public class MongoWire {
 	}
 
 	private static class IndexedDatabase extends H2Database {
-		/** Collections with an index that also finds by _id beside other conditions; the library's own takes an _id alone. */
-		private final Set<String> knowsIds = new HashSet<>();
+		/**
+		 * Collections with an index that also finds by _id beside other conditions; the library's own takes an _id alone. Made when the first is
+		 * asked for: of a file that is there, the library's constructor asks for indexes before a value given here would stand.
+		 */
+		private Set<String> knowsIds;
 
 		IndexedDatabase(String name, MVStore store, CursorRegistry cursors) {
 			super(name, store, cursors);
@@ -75,6 +78,9 @@ public class MongoWire {
 
 		@Override
 		protected Index<Object> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys, boolean sparse) {
+			if (knowsIds == null) {
+				knowsIds = new HashSet<>();
+			}
 			return new FirstFieldIndex(name, keys, sparse, knowsIds.add(collection));
 		}
 
