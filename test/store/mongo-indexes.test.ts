@@ -1,7 +1,7 @@
 // No path of the MongoDB driver walks through a collection: every command that it sends, over every operation of the port, is held against
 // the table of indexes, and explained by the server where the server can. And what is in the way of an index is a refusal, not a change.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MongoServerError } from "mongodb";
 import { PocketError } from "../../src/domain/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
@@ -22,6 +22,9 @@ import {
 	storedSession,
 } from "../contracts/store/samples.ts";
 import { type FreshDatabase, freshDatabase, type MongoForTests, startForTests } from "./mongo-server.ts";
+
+// A test that takes too long takes the server from all the others: on a busy machine the first one waits for everybody.
+setDefaultTimeout(30_000);
 
 type Command = { readonly name: string; readonly body: Readonly<Record<string, unknown>> };
 /** One search that a command asks for. */
