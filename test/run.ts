@@ -148,7 +148,8 @@ async function onMongo(name: string): Promise<Outcome> {
 	try {
 		return await bunTest(name, ON_MONGO, 300_000, WAITING, { POCKETLLM_TEST_STORE: "mongodb", MONGODB_TEST_URI: mongo.url });
 	} finally {
-		await dropSuiteDatabases(mongo.url);
+		// What a given server keeps of the suites is a nuisance, not a failure, and must not end the stages behind this one.
+		await dropSuiteDatabases(mongo.url).catch((error: unknown) => console.log("the databases of the suites could not be dropped:", error));
 		await mongo.stop();
 	}
 }
