@@ -1,6 +1,7 @@
 // Notes events in the background, so that nobody waits for the trail and nothing fails with it. What cannot be noted is told in the log.
 
 import { deviceOf } from "../domain/caller.ts";
+import { createTimedIdSource } from "../domain/id.ts";
 import type { Audit, AuditEvent, AuditStore } from "../ports/audit.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -10,14 +11,19 @@ const WAITING = 1000;
 /** In characters. */
 const DETAIL_LENGTH = 200;
 
-export type RecorderDependencies = { readonly store: Pick<AuditStore, "appendAudit">; readonly clock: Clock; readonly log: Log };
+export type RecorderDependencies = {
+	readonly store: Pick<AuditStore, "appendAudit">;
+	readonly clock: Pick<Clock, "now">;
+	readonly log: Log;
+};
 
 export function createAudit({ store, clock, log }: RecorderDependencies): Audit {
+	const newId = createTimedIdSource(clock.now, (count) => crypto.getRandomValues(new Uint8Array(count)));
 	let waiting = 0;
 
 	const note = async ({ action, userId, byId, caller, detail }: AuditEvent): Promise<void> => {
 		const entry = {
-			id: clock.newId(),
+			id: newId(),
 			at: clock.now(),
 			action,
 			userId: userId ?? null,

@@ -47,9 +47,7 @@ export function createAuditTrail({ store }: { readonly store: AuditStore & Pick<
 			const userId = who === undefined ? undefined : await idOf(who);
 			const found = await store.findAudit({ userId, action, since, before: cursor, limit: limit + 1 });
 			const page = found.slice(0, limit);
-			const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
-			// Ids know seconds, and within one nothing of what another process noted.
-			return { entries: await nameAll(page.toSorted((one, other) => other.at - one.at)), next };
+			return { entries: await nameAll(page), next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
 		},
 	};
 }

@@ -37,7 +37,7 @@ export function isAuditAction(text: string): text is AuditAction {
 }
 
 export type AuditEntry = {
-	/** Ids are made when entries are, so their order is the order of things. */
+	/** A timed id, so that the order of ids is the order of things. */
 	readonly id: Id;
 	/** Milliseconds since 1970, UTC. */
 	readonly at: number;

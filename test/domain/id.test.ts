@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
-import { createIdSource, parseId } from "../../src/domain/id.ts";
+import { createIdSource, createTimedIdSource, firstTimedId, parseId } from "../../src/domain/id.ts";
 
 describe("an id", () => {
 	test("is taken in either case and given in lower case", () => {
@@ -66,5 +66,32 @@ describe("new ids", () => {
 	test("bear a clock beyond 2106, whose seconds need more than 32 bits", () => {
 		const newId = createIdSource(() => Date.UTC(2200, 0, 1), randomBytes);
 		expect(parseId(newId())).toBeDefined();
+	});
+});
+
+describe("timed ids", () => {
+	test("are in the order of time, to the millisecond, also of several processes, and each is another", () => {
+		let time = Date.UTC(2026, 0, 15, 12);
+		const sources = Array.from({ length: 3 }, () => createTimedIdSource(() => time, randomBytes));
+		const made: { id: string; time: number }[] = [];
+		for (let n = 0; n < 3000; n += 1) {
+			if (n % 10 === 0) time += 1;
+			made.push({ id: sources[n % 3]?.() ?? "", time });
+		}
+		expect(new Set(made.map(({ id }) => id)).size).toBe(3000);
+		const times = made.toSorted((one, other) => (one.id < other.id ? -1 : 1)).map((one) => one.time);
+		expect(times).toEqual(times.toSorted((one, other) => one - other));
+		// Of one process also within a millisecond.
+		const own = made.filter((_, n) => n % 3 === 0).map(({ id }) => id);
+		expect(own).toEqual(own.toSorted());
+	});
+
+	test("lie between the first one of their time and the first one of the next", () => {
+		fc.assert(
+			fc.property(fc.integer({ min: 0, max: 2 ** 47 }), (time) => {
+				const id = createTimedIdSource(() => time, randomBytes)();
+				expect(firstTimedId(time) <= id && id < firstTimedId(time + 1)).toBe(true);
+			}),
+		);
 	});
 });

@@ -2,7 +2,7 @@
 
 import type { Filter } from "mongodb";
 import type { AuditEntry } from "../../domain/audit.ts";
-import { firstIdAt } from "../../domain/id.ts";
+import { firstTimedId } from "../../domain/id.ts";
 import type { AuditQuery, AuditStore } from "../../ports/audit.ts";
 import { type Access, insertOnce, LONG_STEP_MS } from "./access.ts";
 import { toId, toObjectId } from "./conversion.ts";
@@ -14,7 +14,7 @@ export function createAuditOperations({ operate, step, audit }: Access): AuditSt
 
 	async function find({ userId, action, since = 0, before, limit }: AuditQuery): Promise<readonly AuditDocument[]> {
 		const among = {
-			_id: { $gte: toObjectId(firstIdAt(since)), ...(before !== undefined && { $lt: toObjectId(before) }) },
+			_id: { $gte: toObjectId(firstTimedId(since)), ...(before !== undefined && { $lt: toObjectId(before) }) },
 			at: { $gte: new Date(since) },
 			...(action !== undefined && { action }),
 		};
@@ -42,7 +42,7 @@ export function createAuditOperations({ operate, step, audit }: Access): AuditSt
 
 		purgeAudit: (before) =>
 			operate(async () => {
-				await step(() => audit.deleteMany({ _id: { $lt: toObjectId(firstIdAt(before)) } }), LONG_STEP_MS);
+				await step(() => audit.deleteMany({ _id: { $lt: toObjectId(firstTimedId(before)) } }), LONG_STEP_MS);
 			}),
 	};
 }

@@ -1,7 +1,7 @@
 // Reads of the audit trail, each along one index from its newest end.
 
 import type { Database } from "bun:sqlite";
-import { firstIdAt } from "../../../domain/id.ts";
+import { firstTimedId } from "../../../domain/id.ts";
 import type { AuditQuery, AuditStore } from "../../../ports/audit.ts";
 import { type AuditRow, auditFromRow, type SqlValues } from "../rows.ts";
 import type { Read } from "./read.ts";
@@ -14,7 +14,7 @@ export function createAuditReads({ db, read }: { readonly db: Database; readonly
 const NEWEST = "g";
 
 function rowsOf(db: Database, { userId, action, since = 0, before, limit }: AuditQuery): readonly AuditRow[] {
-	const values = { before: before ?? NEWEST, first: firstIdAt(since), since, limit };
+	const values = { before: before ?? NEWEST, first: firstTimedId(since), since, limit };
 	if (userId !== undefined) {
 		return db
 			.query<AuditRow, [SqlValues]>(

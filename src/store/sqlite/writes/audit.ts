@@ -2,7 +2,7 @@
 
 import type { Database } from "bun:sqlite";
 import type { AuditEntry } from "../../../domain/audit.ts";
-import { firstIdAt } from "../../../domain/id.ts";
+import { firstTimedId } from "../../../domain/id.ts";
 import { auditToRow, type SqlValues } from "../rows.ts";
 import type { WriteArgs } from "./table.ts";
 
@@ -13,7 +13,7 @@ export function appendAudit(db: Database, entry: AuditEntry): undefined {
 	).run(auditToRow(entry));
 }
 
-/** Along the primary key, which begins with the seconds: a clock that was set back costs an entry some of its life. */
+/** Along the primary key, which begins with the time: a clock that was set back costs an entry some of its life. */
 export function purgeAudit(db: Database, { before }: WriteArgs<"purgeAudit">): undefined {
-	db.query<never, [SqlValues]>("DELETE FROM audit WHERE id < $first").run({ first: firstIdAt(before) });
+	db.query<never, [SqlValues]>("DELETE FROM audit WHERE id < $first").run({ first: firstTimedId(before) });
 }
