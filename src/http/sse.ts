@@ -130,8 +130,11 @@ class Reader implements FrameSink {
 		await new Promise<void>((resolve) => setImmediate(resolve));
 		if (!this.#isOpen || this.#taking === undefined) return;
 		const late = setTimeout(() => this.#drop("the reader has stopped reading"), STALLED_MS);
-		await this.#taking;
-		clearTimeout(late);
+		try {
+			await this.#taking;
+		} finally {
+			clearTimeout(late);
+		}
 	}
 
 	end(): void {

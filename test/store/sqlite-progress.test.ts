@@ -6,8 +6,13 @@ import type { Message } from "../../src/domain/message.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { migrate, STEPS } from "../../src/store/sqlite/migrations.ts";
 import { createSqliteStore } from "../../src/store/sqlite/open.ts";
+import { readParts } from "../../src/store/sqlite/parts.ts";
+import { createProgress } from "../../src/store/sqlite/progress.ts";
+import { createInlineWriter } from "../../src/store/sqlite/writer.ts";
+import type { WriteArgs, WriteName } from "../../src/store/sqlite/writes/table.ts";
 import { anEnd, aTurn, storedSession } from "../contracts/store/samples.ts";
-import { temporaryPath } from "./temporary.ts";
+import { eventually } from "../support/server.ts";
+import { afterwards, temporaryPath } from "./temporary.ts";
 
 async function opened(path: string): Promise<Store> {
 	return createSqliteStore({ path, writer: "inline" });
@@ -55,6 +60,66 @@ test("an answer that goes on and on does not keep the rows of all the others: it
 	expect(await next.findMessage(long.id, long.userId)).toMatchObject({ content, reasoning: content, status: "interrupted" });
 	expect(rowsIn(path)).toBe(0);
 	await next.close();
+});
+
+/** Two answers that run, and their progress by way of a writer that fails the writes named before. */
+async function onFailingWriter() {
+	const path = temporaryPath();
+	const store = await opened(path);
+	const [first, second] = [await runningAnswer(store), await runningAnswer(store)];
+	const writer = createInlineWriter({ path });
+	const db = new Database(path, { readonly: true });
+	const failures: WriteName[] = [];
+	const progress = createProgress({
+		db,
+		write: <N extends WriteName>(name: N, args: WriteArgs<N>) => {
+			if (failures[0] !== name) return writer.write(name, args);
+			failures.shift();
+			return Promise.reject(new Error("the disk is away"));
+		},
+	});
+	afterwards(async () => {
+		db.close();
+		await writer.close();
+		await store.close();
+	});
+	/** What a crash at this moment would leave of an answer. */
+	const leftOf = ({ id }: Message) => readParts(db).get(id)?.content;
+	const text = ({ id }: Message, content: string) => ({ messageId: id, content, reasoning: "" });
+	return { path, first, second, progress, failures, leftOf, text };
+}
+
+test("an answer whose end could not be stored keeps its text while others are stored and end", async () => {
+	const { path, first, second, progress, failures, leftOf, text } = await onFailingWriter();
+	await progress.save([text(first, "kept")]);
+	await progress.save([text(second, "one")]);
+	failures.push("finishAnswer");
+	await expect(progress.finish(anEnd(first))).rejects.toThrow("the disk is away");
+	await progress.save([text(second, "one two")]);
+	expect(leftOf(first)).toBe("kept");
+	expect(await progress.finish(anEnd(second))).toBe(true);
+	expect(leftOf(first)).toBe("kept");
+	expect(await progress.finish(anEnd(first))).toBe(true);
+	expect(rowsIn(path)).toBe(0);
+});
+
+test("an answer whose save failed keeps what was stored of it before, and is stored whole with the next", async () => {
+	const { first, second, progress, failures, leftOf, text } = await onFailingWriter();
+	await progress.save([text(first, "one")]);
+	failures.push("saveProgress");
+	await expect(progress.save([text(first, "one two")])).rejects.toThrow("the disk is away");
+	await progress.save([text(second, "other")]);
+	expect(leftOf(first)).toBe("one");
+	await progress.save([text(first, "one two three")]);
+	expect(leftOf(first)).toBe("one two three");
+	expect(leftOf(second)).toBe("other");
+});
+
+test("answers that end at the same moment leave no rows behind", async () => {
+	const { path, first, second, progress, text } = await onFailingWriter();
+	await progress.save([text(first, "one"), text(second, "two")]);
+	expect(await Promise.all([progress.finish(anEnd(first)), progress.finish(anEnd(second))])).toEqual([true, true]);
+	await eventually("no rows are left", () => rowsIn(path) === 0);
 });
 
 test("the text of an answer that a crash cut off under an older version survives the migration", async () => {

@@ -7,8 +7,11 @@ import type { AnswerEnd, Progress } from "../../ports/store.ts";
 import { type AnswerText, type ProgressPart, readParts } from "./parts.ts";
 import type { Writer } from "./writer.ts";
 
-/** How much of an answer was handed over, in UTF-16 units, and the number of the save with its beginning. */
+/** How much of an answer was handed over, in UTF-16 units, and the number of the first save that its stored text needs. */
 type Handed = { readonly content: number; readonly reasoning: number; readonly first: number };
+
+/** After a save that failed: the next one has the whole text, whatever of this one was stored. */
+const UNKNOWN_UNITS = Number.POSITIVE_INFINITY;
 
 /** An answer that goes on for longer than so many saves is handed over whole again, so that the rows before can go. */
 const WHOLE_AFTER_SAVES = 600;
@@ -23,7 +26,7 @@ export type ProgressSaver = {
 };
 
 export function createProgress({ db, write }: { readonly db: Database } & Pick<Writer, "write">): ProgressSaver {
-	/** By the number of their first save: the first one here decides which rows are still needed. */
+	/** The answers whose rows are still needed: until their end, or a later save of the whole text, is durable. */
 	const handed = new Map<Id, Handed>();
 	/** What is stored of the answers that run here, so that reading one does not look through all rows. */
 	const durable = new Map<Id, AnswerText>();
@@ -45,16 +48,30 @@ export function createProgress({ db, write }: { readonly db: Database } & Pick<W
 			reasoning.length >= before.reasoning &&
 			number - before.first < WHOLE_AFTER_SAVES;
 		if (isGrowth && content.length === before.content && reasoning.length === before.reasoning) return undefined;
-		const from = isGrowth ? before : { content: 0, reasoning: 0, first: number };
-		if (!isGrowth) handed.delete(messageId);
-		handed.set(messageId, { content: content.length, reasoning: reasoning.length, first: from.first });
+		handed.set(messageId, { content: content.length, reasoning: reasoning.length, first: before?.first ?? number });
+		const from = isGrowth ? before : { content: 0, reasoning: 0 };
 		return [messageId, from.content, content.slice(from.content), from.reasoning, reasoning.slice(from.reasoning)];
 	}
 
-	/** Rows below this number hold nothing that is still needed. */
-	function firstNeeded(): number {
-		for (const { first } of handed.values()) return first;
-		return last + 1;
+	/** Of this save on, what is stored of an answer is whole: the rows before are no longer needed for it. */
+	function startAt(messageId: Id, number: number): void {
+		const before = handed.get(messageId);
+		if (before !== undefined) handed.set(messageId, { ...before, first: number });
+	}
+
+	/** A save failed. What stands in the rows before stays needed. */
+	function doubt(messageId: Id, number: number): void {
+		const before = handed.get(messageId);
+		if (before === undefined) return;
+		if (before.first === number) handed.delete(messageId);
+		else handed.set(messageId, { content: UNKNOWN_UNITS, reasoning: UNKNOWN_UNITS, first: before.first });
+	}
+
+	/** Rows below this number hold nothing that is still needed; `without` an answer that ends. */
+	function firstNeeded(without?: Id): number {
+		let least = last + 1;
+		for (const [messageId, { first }] of handed) if (messageId !== without && first < least) least = first;
+		return least;
 	}
 
 	return {
@@ -71,16 +88,22 @@ export function createProgress({ db, write }: { readonly db: Database } & Pick<W
 					firstOwn = stored;
 					last = Math.max(last, stored);
 				}
+				for (const [messageId, contentFrom, , reasoningFrom] of parts) if (contentFrom + reasoningFrom === 0) startAt(messageId, number);
 				for (const { messageId, content, reasoning } of texts) if (handed.has(messageId)) durable.set(messageId, { content, reasoning });
 			} catch (error) {
-				for (const [messageId] of parts) handed.delete(messageId);
+				for (const [messageId] of parts) doubt(messageId, number);
 				throw error;
 			}
 		},
-		finish(end) {
+		async finish(end) {
+			const below = last === 0 ? 0 : firstNeeded(end.messageId);
+			const isStored = await write("finishAnswer", { end, below });
+			// Not before: another answer's save would let go of this one's text, which a crash may still need.
 			handed.delete(end.messageId);
 			durable.delete(end.messageId);
-			return write("finishAnswer", { end, below: last === 0 ? 0 : firstNeeded() });
+			// Answers that end at once each keep the rows of the others. When this fails, the next save or end lets go of them.
+			if (handed.size === 0 && below <= last) write("dropProgress", { below: last + 1 }).catch(() => undefined);
+			return isStored;
 		},
 		textOf(messageId) {
 			const rows = numbersIn(db);

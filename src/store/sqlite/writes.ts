@@ -18,7 +18,7 @@ import {
 	setPassword,
 	touchLogin,
 } from "./writes/logins.ts";
-import { appendMessage, beginTurn, clearMessages, finishAnswer, repairInterrupted, saveProgress } from "./writes/messages.ts";
+import { appendMessage, beginTurn, clearMessages, dropProgress, finishAnswer, repairInterrupted, saveProgress } from "./writes/messages.ts";
 import { deleteUser, removeRemains } from "./writes/removals.ts";
 import { createSession, deleteSession, updateSession } from "./writes/sessions.ts";
 import type { WriteArgs, WriteName, WriteRequest, WriteResult } from "./writes/table.ts";
@@ -59,6 +59,7 @@ const WRITES: Operations = {
 	deleteSession,
 	beginTurn,
 	saveProgress,
+	dropProgress,
 	finishAnswer,
 	appendMessage,
 	clearMessages,

@@ -49,11 +49,11 @@ export function saveProgress(db: Database, { number, parts, below }: WriteArgs<"
 			RETURNING number`,
 		)
 		.get({ number, parts });
-	dropProgress(db, below);
+	dropProgress(db, { below });
 	return row?.number ?? number;
 }
 
-function dropProgress(db: Database, below: number): void {
+export function dropProgress(db: Database, { below }: WriteArgs<"dropProgress">): undefined {
 	db.query<never, [SqlValues]>("DELETE FROM answer_progress WHERE number < $below").run({ below });
 }
 
@@ -78,7 +78,7 @@ export function finishAnswer(db: Database, { end, below }: WriteArgs<"finishAnsw
 			usage: toJson(end.usage),
 			timings: toJson(end.timings),
 		});
-	dropProgress(db, below);
+	dropProgress(db, { below });
 	if (finished === null) return false;
 	recordInSession(db, end.sessionId, 0, end.content, end.now);
 	return true;

@@ -53,6 +53,8 @@ export type WriteOperations = {
 	beginTurn: { args: TurnStart; result: undefined };
 	/** `parts` as in the row; `below`: rows with a lower number are no longer needed. Gives the row's number, a higher one when it was taken. */
 	saveProgress: { args: { number: number; parts: string; below: number }; result: number };
+	/** Rows of progress below this number. */
+	dropProgress: { args: { below: number }; result: undefined };
 	finishAnswer: { args: { end: AnswerEnd; below: number }; result: boolean };
 	appendMessage: { args: Message; result: undefined };
 	clearMessages: { args: { sessionId: Id; userId: Id; now: number }; result: undefined };
