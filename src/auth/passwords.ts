@@ -62,7 +62,9 @@ export function createPasswords({ minLength, hashing }: { readonly minLength: nu
 				// Unknown addresses cost what known ones do. The hash is of nothing anybody can type.
 				dummy ??= makeHash(crypto.randomUUID(), hashing);
 				const isRight = await verifyHash(password, hash ?? (await dummy));
-				return isRight && hash !== undefined;
+				if (isRight || hash === undefined) return isRight && hash !== undefined;
+				await makeUpFor(hash, hashing);
+				return false;
 			}),
 		isOutdated: (hash) => !isAsStrong(hash, hashing),
 		problem: async (password) => (await loadJudge(minLength))(password),
@@ -78,11 +80,31 @@ function makeHash(password: string, { form, memory, passes }: Hashing): Promise<
 	});
 }
 
+/**
+ * A hash from before the settings asked for more costs less than one of today, and an unknown address costs one of today: the rest is spent
+ * here, or the time would tell that the account exists. The cost of argon2id is proportional to memory times passes.
+ */
+async function makeUpFor(hash: string, { form, memory, passes }: Hashing): Promise<void> {
+	const cost = costOf(hash);
+	if (form !== "argon2id" || cost === undefined) return;
+	const missing = (memory / 1024) * passes - cost.kibibytes * cost.passes;
+	const kibibytes = Math.floor(missing / passes);
+	if (kibibytes >= ARGON2_LEAST_KIBIBYTES) await Bun.password.hash("-", { algorithm: "argon2id", memoryCost: kibibytes, timeCost: passes });
+}
+
+const ARGON2_LEAST_KIBIBYTES = 8;
+
+/** Of an argon2id hash. */
+function costOf(hash: string): { readonly kibibytes: number; readonly passes: number } | undefined {
+	const [, m, t] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),/.exec(hash) ?? [];
+	return m === undefined ? undefined : { kibibytes: Number(m), passes: Number(t) };
+}
+
 /** Whether a hash has the form that is wanted, and at least the memory and the passes. */
 function isAsStrong(hash: string, { form, memory, passes }: Hashing): boolean {
 	if (form === "bcrypt") return BCRYPT.test(hash);
-	const [, m, t] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),/.exec(hash) ?? [];
-	return Number(m) >= Math.floor(memory / 1024) && Number(t) >= passes;
+	const cost = costOf(hash);
+	return cost !== undefined && cost.kibibytes >= Math.floor(memory / 1024) && cost.passes >= passes;
 }
 
 const BCRYPT = /^\$2[abxy]\$/;

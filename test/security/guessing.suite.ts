@@ -71,6 +71,29 @@ describe("who has an account", () => {
 		240_000,
 	);
 
+	attack(
+		3,
+		"100 logins at an account whose hash is from before the settings asked for more and 100 at an unknown address, timed",
+		async () => {
+			const before = await startGateway({ settings: { PASSWORD_HASH_MEMORY: "8MiB", PASSWORD_HASH_PASSES: "1" } });
+			await before.claimSetup("old@box.local");
+			await before.stop();
+			const now = await startGateway({ dataDir: before.dataDir, settings: { PASSWORD_HASH_MEMORY: "32MiB" } });
+			try {
+				const { known, unknown } = await timePairs(100, (isKnown) =>
+					now.call("POST", "/auth/login", {
+						body: { email: isKnown ? "old@box.local" : "nobody@box.local", password: "wrong-password" },
+					}),
+				);
+				expect(Math.abs(known - unknown) / known).toBeLessThan(0.1);
+				return { inputs: 200, held: `medians ${milliseconds(known)} (old hash) and ${milliseconds(unknown)} (unknown)` };
+			} finally {
+				await now.stop();
+			}
+		},
+		120_000,
+	);
+
 	attack(3, "200 requests for a reset link for a known and 200 for an unknown address, timed", async () => {
 		const ask = (email: string) => gateway.call("POST", "/auth/password-reset", { body: { email } });
 		const [known, unknown] = [await ask("known@box.local"), await ask("nobody@box.local")];
