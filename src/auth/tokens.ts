@@ -24,6 +24,11 @@ const AUDIENCE = "pocketllm";
 const SKEW_SECONDS = 60;
 /** The longest token we look at; ours have about 400 characters. */
 const MAX_LENGTH = 2048;
+/** So many good tokens are remembered, half a kilobyte each. */
+const REMEMBERED = 2000;
+
+/** A token whose signature was good under this key. It can end, and its key can be taken away; nothing else about it can change. */
+type Verified = { readonly claims: AccessClaims; readonly key: SigningKey; readonly expiresAt: number };
 
 type Signer = ReturnType<typeof createSigner>;
 
@@ -31,11 +36,28 @@ type Signer = ReturnType<typeof createSigner>;
 export function createTokenMint({ ring, clock }: { ring: KeyRing; clock: Clock }): TokenMint {
 	const signers = new Map<string, Signer>();
 	const signerOf = (key: SigningKey): Signer => {
-		const known = signers.get(key.kid);
-		if (known !== undefined) return known;
-		const signer = createSigner(key);
-		signers.set(key.kid, signer);
+		const name = `${key.kid} ${key.secret}`;
+		const signer = signers.get(name) ?? createSigner(key);
+		signers.set(name, signer);
 		return signer;
+	};
+	/** A client sends the same token with every request; its signature is computed on another thread, and waited for, once. */
+	const verified = new Map<string, Verified>();
+	const recall = (token: string): AccessClaims | undefined => {
+		const known = verified.get(token);
+		if (known === undefined) return undefined;
+		const now = clock.now();
+		const key = ring.find(known.key.kid);
+		const isGood = key?.secret === known.key.secret && !hasEnded(key.verifiesUntil, now) && !hasEnded(known.expiresAt, now);
+		if (!isGood) verified.delete(token);
+		return isGood ? known.claims : undefined;
+	};
+	const remember = (token: string, entry: Verified): void => {
+		for (const oldest of verified.keys()) {
+			if (verified.size < REMEMBERED) break;
+			verified.delete(oldest);
+		}
+		verified.set(token, entry);
 	};
 	return {
 		issue: (userId, loginId, expiresAt) =>
@@ -47,6 +69,8 @@ export function createTokenMint({ ring, clock }: { ring: KeyRing; clock: Clock }
 				exp: Math.floor(expiresAt / 1000),
 			}),
 		verify: async (token) => {
+			const known = recall(token);
+			if (known !== undefined) return known;
 			const key = keyOf(token, ring, clock.now());
 			if (key === undefined) return undefined;
 			const claims = await signerOf(key).verify(token, {
@@ -61,7 +85,9 @@ export function createTokenMint({ ring, clock }: { ring: KeyRing; clock: Clock }
 			if (claims === false || typeof claims.sub !== "string" || typeof claims.sid !== "string") return undefined;
 			const userId = parseId(claims.sub);
 			const loginId = parseId(claims.sid);
-			return userId === undefined || loginId === undefined ? undefined : { userId, loginId };
+			if (userId === undefined || loginId === undefined || claims.exp === undefined) return undefined;
+			remember(token, { claims: { userId, loginId }, key, expiresAt: claims.exp * 1000 });
+			return { userId, loginId };
 		},
 	};
 }
@@ -78,8 +104,11 @@ function keyOf(token: string, ring: KeyRing, now: number): SigningKey | undefine
 	if (header.alg !== "HS256" || typeof header.kid !== "string") return undefined;
 	if (["jku", "jwk", "x5u", "x5c", "crit"].some((name) => name in header)) return undefined;
 	const key = ring.find(header.kid);
-	const hasEnded = key?.verifiesUntil != null && key.verifiesUntil + SKEW_SECONDS * 1000 < now;
-	return hasEnded ? undefined : key;
+	return key === undefined || hasEnded(key.verifiesUntil, now) ? undefined : key;
+}
+
+function hasEnded(at: number | null, now: number): boolean {
+	return at !== null && at + SKEW_SECONDS * 1000 <= now;
 }
 
 function createSigner(key: SigningKey) {

@@ -1,6 +1,8 @@
 // What the model is shown: system texts first, then the newest messages that fit, oldest of those first, the new prompt exactly once.
 
+import type { Id } from "../domain/id.ts";
 import type { Message } from "../domain/message.ts";
+import type { MessageStore } from "../ports/store.ts";
 import type { PromptMessage } from "../ports/upstream.ts";
 
 export type ContextInput = {
@@ -10,6 +12,15 @@ export type ContextInput = {
 	readonly history: readonly Message[];
 	readonly prompt: string;
 };
+
+/** The newest messages of the branch in force, two more than are shown: the prompt and its empty answer may be stored already. */
+export async function readNewest(
+	store: MessageStore,
+	sessionId: Id,
+	{ contextMessages }: { readonly contextMessages: number },
+): Promise<readonly Message[]> {
+	return (await store.findMessages(sessionId, { newest: contextMessages + 2 })).messages;
+}
 
 /** Messages without text (an answer that never came) are left out. */
 export function buildContext({ systemPrompt, history, prompt }: ContextInput): PromptMessage[] {

@@ -3,7 +3,7 @@
 import { PocketError } from "../domain/errors.ts";
 import type { TokenEvent } from "../domain/generation.ts";
 import type { PromptMessage, UpstreamFailure, UpstreamPart } from "../ports/upstream.ts";
-import { buildContext, halveContext } from "./context.ts";
+import { buildContext, halveContext, readNewest } from "./context.ts";
 import type { Settler } from "./ending.ts";
 import { type EngineDependencies, failed, interrupted, type Job } from "./job.ts";
 
@@ -40,10 +40,11 @@ export function createDriver({ store, router, queue, clock, log, policy }: Engin
 		if (!job.generation.isOver()) ask(job);
 	};
 
-	const loadContext = async ({ request, generation, prompt }: Job): Promise<PromptMessage[]> => {
+	const loadContext = async (job: Job): Promise<PromptMessage[]> => {
+		const { request, generation, prompt } = job;
 		const { sessionId, answerId, userMessageId } = generation.facts;
-		// Two more than wanted: the prompt and its empty answer are stored already.
-		const { messages } = await store.findMessages(sessionId, { newest: policy.contextMessages + 2 });
+		const messages = job.readAhead ?? (await readNewest(store, sessionId, policy));
+		job.readAhead = undefined;
 		const history = messages.filter((message) => message.id !== answerId && message.id !== userMessageId).slice(-policy.contextMessages);
 		return buildContext({ systemPrompt: request.session.systemPrompt ?? policy.systemPrompt, history, prompt });
 	};

@@ -5,13 +5,7 @@ import { messageStatusOf } from "../domain/generation.ts";
 import type { Timings } from "../domain/message.ts";
 import type { AnswerEnd } from "../ports/store.ts";
 import type { Estimator } from "./estimate.ts";
-import type { Generation } from "./generation.ts";
 import type { EngineDependencies, Job, Outcome, Registry } from "./job.ts";
-
-/** How long a finished generation can be replayed from here. */
-const KEEP_FINISHED_MS = 60_000;
-/** UTF-16 units of all finished answers that are kept: some 32 MiB, or twice that when they are not Latin. */
-const KEEP_FINISHED_UNITS = 32 * 1024 * 1024;
 
 export type Settler = {
 	/** Ends a job, once; harmless when it is over. Returns at once: `generation.done` tells when the end is stored and told. */
@@ -68,25 +62,13 @@ export function createSettler(deps: EngineDependencies, { registry, estimator }:
 		}
 	};
 
-	/** Keeps what has ended for a moment, within bounds: what was stored serves those who come later. */
-	const keep = (generation: Generation): void => {
-		registry.finished.set(generation.facts.id, { generation, until: clock.elapsed() + KEEP_FINISHED_MS });
-		let units = 0;
-		for (const kept of registry.finished.values()) units += kept.generation.units();
-		for (const [id, kept] of registry.finished) {
-			if (units <= KEEP_FINISHED_UNITS) return;
-			units -= kept.generation.units();
-			registry.finished.delete(id);
-		}
-	};
-
 	const conclude = async (job: Job, outcome: Outcome): Promise<void> => {
 		const { generation } = job;
 		const { facts } = generation;
 		const code = await storeEnd(job, outcome);
 		registry.jobs.delete(facts.id);
 		if (registry.bySession.get(facts.sessionId) === job) registry.bySession.delete(facts.sessionId);
-		keep(generation);
+		registry.finished.add(generation, clock.elapsed());
 		if (code !== null) {
 			const { retryAfter } = outcome;
 			const hint = retryAfter === undefined ? {} : { retryAfter };

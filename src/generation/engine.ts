@@ -7,8 +7,10 @@
 import { PocketError } from "../domain/errors.ts";
 import type { RunningGeneration, RunningTurn, StopOutcome, StopReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
+import type { Message } from "../domain/message.ts";
 import type { Turn } from "../ports/store.ts";
 import { planTurn } from "./branching.ts";
+import { readNewest } from "./context.ts";
 import { createDriver } from "./driving.ts";
 import { createElsewhere } from "./elsewhere.ts";
 import { createSettler } from "./ending.ts";
@@ -27,7 +29,7 @@ const LOOK_EVERY_MS = 50;
 const LAST_ENDS_MS = 10_000;
 
 export function createEngine(deps: EngineDependencies) {
-	const { store, router, queue, clock, log, isStoreShared } = deps;
+	const { store, router, queue, clock, log, policy, isStoreShared } = deps;
 	const registry = createRegistry();
 	const { jobs, bySession, finished } = registry;
 	const estimator = createEstimator();
@@ -47,7 +49,7 @@ export function createEngine(deps: EngineDependencies) {
 	};
 
 	const watcher = createWatcher(deps, { registry, settler, driver, stop });
-	const find = (id: Id): Generation | undefined => jobs.get(id)?.generation ?? finished.get(id)?.generation;
+	const find = (id: Id): Generation | undefined => jobs.get(id)?.generation ?? finished.find(id);
 
 	const stopSession = async (sessionId: Id): Promise<boolean> => {
 		// A turn that is being stored right now is stopped as soon as it stands.
@@ -98,8 +100,11 @@ export function createEngine(deps: EngineDependencies) {
 			requireRoom();
 			const turn = await planTurn(plan, { store, clock });
 			try {
-				await store.beginTurn(turn);
-				return { kind: "running", generation: launch(request, turn, route) };
+				const stored = store.beginTurn(turn);
+				// While the disk works.
+				const readAhead = request.ask.kind === "prompt" ? readNewest(store, request.session.id, policy).catch(() => undefined) : undefined;
+				await stored;
+				return { kind: "running", generation: launch(request, turn, route, await readAhead) };
 			} catch (error) {
 				const joined = await joinOther(request, error, isSecond);
 				if (joined !== undefined) return joined;
@@ -168,7 +173,12 @@ export function createEngine(deps: EngineDependencies) {
 
 	const onReaderError = (error: unknown): void => log.error({ err: error }, "a reader of an answer could not be told");
 
-	const launch = (request: TurnRequest, { userMessage, answer }: Turn, route: Route): Generation => {
+	const launch = (
+		request: TurnRequest,
+		{ userMessage, answer }: Turn,
+		route: Route,
+		readAhead: readonly Message[] | undefined,
+	): Generation => {
 		const now = clock.elapsed();
 		const generation = new Generation(
 			{
@@ -203,6 +213,7 @@ export function createEngine(deps: EngineDependencies) {
 			model: route.model,
 			upstream: undefined,
 			call: undefined,
+			readAhead,
 			context: [],
 			retried: false,
 			sentAt: undefined,
@@ -220,6 +231,8 @@ export function createEngine(deps: EngineDependencies) {
 		elsewhere.announce(generation);
 		watcher.start();
 		queue.join(job.ticket);
+		// Hundreds may wait: they read it when it is their turn.
+		job.readAhead = undefined;
 		// The turn was stored while the shutdown began: its answer must not stay `streaming`.
 		if (closing) settler.settle(job, interrupted("server_shutdown"));
 		return generation;

@@ -3,7 +3,7 @@
 import type { ErrorCode } from "../domain/errors.ts";
 import type { FinishReason, GenerationState } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
-import type { Usage } from "../domain/message.ts";
+import type { Message, Usage } from "../domain/message.ts";
 import type { Session } from "../domain/session.ts";
 import type { User } from "../domain/user.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -12,6 +12,7 @@ import type { Replicas } from "../ports/replicas.ts";
 import type { MessageStore } from "../ports/store.ts";
 import type { PromptMessage, Upstream, UpstreamCall } from "../ports/upstream.ts";
 import type { Ask } from "./branching.ts";
+import { FinishedGenerations } from "./finished.ts";
 import type { Generation } from "./generation.ts";
 import type { Queue, Ticket } from "./queue.ts";
 
@@ -84,6 +85,8 @@ export type Job = {
 	readonly model: string | null;
 	upstream: string | undefined;
 	call: UpstreamCall | undefined;
+	/** The newest messages, read while the turn was being stored; only until it is clear whether it has to wait. */
+	readAhead: readonly Message[] | undefined;
 	context: readonly PromptMessage[];
 	/** Whether another model server was tried already. */
 	retried: boolean;
@@ -126,10 +129,9 @@ export function interrupted(code: ErrorCode): Outcome {
 export type Registry = {
 	readonly jobs: Map<Id, Job>;
 	readonly bySession: Map<Id, Job>;
-	/** Until when (on the monotonic clock) it can be replayed from here; afterwards from the store. */
-	readonly finished: Map<Id, { readonly generation: Generation; readonly until: number }>;
+	readonly finished: FinishedGenerations;
 };
 
 export function createRegistry(): Registry {
-	return { jobs: new Map(), bySession: new Map(), finished: new Map() };
+	return { jobs: new Map(), bySession: new Map(), finished: new FinishedGenerations() };
 }

@@ -10,8 +10,11 @@ import { type EngineDependencies, failed, interrupted, type Job, type Registry }
 import { createTicker, type Ticker } from "./ticker.ts";
 
 const TICK_MS = 100;
-/** With the tick, an answer is stored at least once a second. */
-const SAVE_EVERY_MS = 900;
+/** Each answer is looked at in one of so many ticks: with a thousand of them, looking costs as much as their tokens. */
+const TICKS_A_LOOK = 3;
+/** An answer is stored at the look after which the next would come too late for once a second: at the third, mostly. */
+const SAVE_AFTER_MS = 650;
+const RETRY_EVERY_MS = 900;
 /** A store that takes longer than this is late: then it counts how far an answer has run ahead of it. */
 const LATE_STORE_MS = 2000;
 const LOGIN_CHECK_MS = 3000;
@@ -98,21 +101,36 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 		}
 	};
 
+	let round = registry.jobs.values();
+
+	/** Those that are looked at in this tick; a few ticks later it was everybody's turn. */
+	const nextShare = (): Job[] => {
+		const size = Math.ceil(registry.jobs.size / TICKS_A_LOOK);
+		const share: Job[] = [];
+		while (share.length < size) {
+			const { value, done } = round.next();
+			if (done) round = registry.jobs.values();
+			else share.push(value);
+		}
+		return share;
+	};
+
 	/**
-	 * Hands the answers whose second is over to the store, all in one write. Each has its own second, from its beginning on: one write of
-	 * every running answer at once would hold up the streams, and the turns that wait to be stored.
+	 * Hands those whose second is over to the store, all in one write. Each has its own second: one write of every running answer at once
+	 * would hold up the streams, and the turns that wait to be stored.
 	 */
-	const save = (now: number): void => {
+	const save = (share: readonly Job[], now: number): void => {
 		const progress: Progress[] = [];
 		const handed: { readonly job: Job; readonly seq: number; readonly units: number }[] = [];
-		for (const job of registry.jobs.values()) {
+		for (const job of share) {
 			const { generation } = job;
-			if (now - job.savedAt < SAVE_EVERY_MS || generation.isOver() || generation.seq() === job.savedSeq) continue;
+			if (now - job.savedAt < SAVE_AFTER_MS || generation.isOver() || generation.seq() === job.savedSeq) continue;
 			job.savedAt = now;
 			job.savedSeq = generation.seq();
 			job.unstoredSince ??= now;
-			handed.push({ job, seq: job.savedSeq, units: generation.units() });
-			progress.push({ messageId: generation.facts.answerId, ...generation.text() });
+			const { content, reasoning } = generation.text();
+			handed.push({ job, seq: job.savedSeq, units: content.length + reasoning.length });
+			progress.push({ messageId: generation.facts.answerId, content, reasoning });
 		}
 		if (progress.length === 0) return;
 		store.saveProgress(progress).then(
@@ -132,9 +150,10 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 
 	const tick = (): void => {
 		const now = clock.elapsed();
-		for (const job of registry.jobs.values()) driver.guard(job, () => watch(job, now));
-		save(now);
-		if (now - retriedAt >= SAVE_EVERY_MS) {
+		const share = nextShare();
+		for (const job of share) driver.guard(job, () => watch(job, now));
+		save(share, now);
+		if (now - retriedAt >= RETRY_EVERY_MS) {
 			retriedAt = now;
 			settler.retryUnstored();
 			if (queue.counts().waiting > 0) {
@@ -147,7 +166,7 @@ export function createWatcher({ store, router, queue, clock, log, policy, isLogi
 			loginsCheckedAt = now;
 			checkLogins().catch((error: unknown) => log.error({ err: error }, "the logins of running answers could not be checked"));
 		}
-		for (const [id, { until }] of registry.finished) if (until <= now) registry.finished.delete(id);
+		registry.finished.dropOld(now);
 		if (registry.jobs.size === 0 && registry.finished.size === 0 && settler.unstored() === 0) ticker.stop();
 	};
 

@@ -89,7 +89,7 @@ export function createProgress({ db, write }: { readonly db: Database } & Pick<W
 					last = Math.max(last, stored);
 				}
 				for (const [messageId, contentFrom, , reasoningFrom] of parts) if (contentFrom + reasoningFrom === 0) startAt(messageId, number);
-				for (const { messageId, content, reasoning } of texts) if (handed.has(messageId)) durable.set(messageId, { content, reasoning });
+				for (const text of texts) if (handed.has(text.messageId)) durable.set(text.messageId, text);
 			} catch (error) {
 				for (const [messageId] of parts) doubt(messageId, number);
 				throw error;
