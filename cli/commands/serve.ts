@@ -1,5 +1,6 @@
 // `pocketllm serve`: the server in the foreground, from the first line to the last signal.
 
+import { restartWithAllocator } from "../../src/config/allocator.ts";
 import { exposedSecrets } from "../../src/config/exposed.ts";
 import { PocketError } from "../../src/domain/errors.ts";
 import { serve as startServer } from "../../src/wiring.ts";
@@ -15,6 +16,7 @@ export type ServeOptions = {
 
 /** Resolves when the server has drained and stopped. SIGTERM and SIGINT stop it; the second of them ends the process at once. */
 export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
+	restartWithAllocator();
 	const loaded = await shell.settings({
 		...(options.host === undefined ? {} : { host: options.host }),
 		...(options.port === undefined ? {} : { port: options.port }),

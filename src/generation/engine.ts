@@ -104,7 +104,9 @@ export function createEngine(deps: EngineDependencies) {
 				// While the disk works.
 				const readAhead = request.ask.kind === "prompt" ? readNewest(store, request.session.id, policy).catch(() => undefined) : undefined;
 				await stored;
-				return { kind: "running", generation: launch(request, turn, route, await readAhead) };
+				const generation = launch(request, turn, route, await readAhead);
+				await socketsServed();
+				return { kind: "running", generation };
 			} catch (error) {
 				const joined = await joinOther(request, error, isSecond);
 				if (joined !== undefined) return joined;
@@ -309,4 +311,13 @@ export function createEngine(deps: EngineDependencies) {
 			watcher.stop();
 		},
 	};
+}
+
+/**
+ * Resolves when the event loop has looked at its sockets once: the connection to the model server is made, and the prompt is on its way,
+ * before time goes into the answer to the client.
+ */
+async function socketsServed(): Promise<void> {
+	// The first runs before the loop looks, the second after.
+	for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
