@@ -17,6 +17,7 @@ import { createSettler } from "./ending.ts";
 import { createEstimator } from "./estimate.ts";
 import { Generation } from "./generation.ts";
 import { createRegistry, type EngineDependencies, interrupted, type Job, type Route, type TurnRequest } from "./job.ts";
+import { socketsServed } from "./sockets-served.ts";
 import { type BegunTurn, createTurnFinder } from "./turns.ts";
 import { createWatcher } from "./watching.ts";
 
@@ -311,13 +312,4 @@ export function createEngine(deps: EngineDependencies) {
 			watcher.stop();
 		},
 	};
-}
-
-/**
- * Resolves when the event loop has looked at its sockets once: the connection to the model server is made, and the prompt is on its way,
- * before time goes into the answer to the client.
- */
-async function socketsServed(): Promise<void> {
-	// The first runs before the loop looks, the second after.
-	for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
