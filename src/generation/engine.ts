@@ -7,7 +7,6 @@
 import { PocketError } from "../domain/errors.ts";
 import type { RunningGeneration, RunningTurn, StopOutcome, StopReason } from "../domain/generation.ts";
 import type { Id } from "../domain/id.ts";
-import type { Message } from "../domain/message.ts";
 import type { Turn } from "../ports/store.ts";
 import { planTurn } from "./branching.ts";
 import { readNewest } from "./context.ts";
@@ -16,7 +15,7 @@ import { createElsewhere } from "./elsewhere.ts";
 import { createSettler } from "./ending.ts";
 import { createEstimator } from "./estimate.ts";
 import { Generation } from "./generation.ts";
-import { createRegistry, type EngineDependencies, interrupted, type Job, type Route, type TurnRequest } from "./job.ts";
+import { createRegistry, type EngineDependencies, interrupted, type Job, newJob, type Route, type TurnRequest } from "./job.ts";
 import { socketsServed } from "./sockets-served.ts";
 import { type BegunTurn, createTurnFinder } from "./turns.ts";
 import { createWatcher } from "./watching.ts";
@@ -176,12 +175,7 @@ export function createEngine(deps: EngineDependencies) {
 
 	const onReaderError = (error: unknown): void => log.error({ err: error }, "a reader of an answer could not be told");
 
-	const launch = (
-		request: TurnRequest,
-		{ userMessage, answer }: Turn,
-		route: Route,
-		readAhead: readonly Message[] | undefined,
-	): Generation => {
+	const launch = (request: TurnRequest, { userMessage, answer }: Turn, route: Route, readAhead: Job["readAhead"]): Generation => {
 		const now = clock.elapsed();
 		const generation = new Generation(
 			{
@@ -197,7 +191,7 @@ export function createEngine(deps: EngineDependencies) {
 			},
 			{ elapsed: clock.elapsed, onReaderError },
 		);
-		const job: Job = {
+		const job = newJob({
 			generation,
 			request,
 			prompt: userMessage.content,
@@ -212,23 +206,10 @@ export function createEngine(deps: EngineDependencies) {
 					generation.setQueued({ type: "queued", position, ...(etaMs === undefined ? {} : { etaMs }) });
 				},
 			},
-			createdAt: now,
 			model: route.model,
-			upstream: undefined,
-			call: undefined,
 			readAhead,
-			context: [],
-			retried: false,
-			sentAt: undefined,
-			firstPartAt: undefined,
-			seenSeq: 0,
-			lastPartAt: now,
-			toldAt: now,
-			savedAt: now,
-			savedSeq: 0,
-			unstoredSince: undefined,
-			storedUnits: 0,
-		};
+			now,
+		});
 		jobs.set(generation.facts.id, job);
 		bySession.set(request.session.id, job);
 		elsewhere.announce(generation);

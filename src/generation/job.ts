@@ -106,6 +106,30 @@ export type Job = {
 	storedUnits: number;
 };
 
+/** A job that waits for its turn. */
+export function newJob(
+	begun: Pick<Job, "generation" | "request" | "prompt" | "ticket" | "model" | "readAhead"> & { readonly now: number },
+): Job {
+	const { now, ...rest } = begun;
+	return {
+		...rest,
+		createdAt: now,
+		upstream: undefined,
+		call: undefined,
+		context: [],
+		retried: false,
+		sentAt: undefined,
+		firstPartAt: undefined,
+		seenSeq: 0,
+		lastPartAt: now,
+		toldAt: now,
+		savedAt: now,
+		savedSeq: 0,
+		unstoredSince: undefined,
+		storedUnits: 0,
+	};
+}
+
 export type Outcome = {
 	readonly state: Extract<GenerationState, "complete" | "stopped" | "interrupted" | "failed">;
 	readonly code: ErrorCode | null;
