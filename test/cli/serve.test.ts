@@ -1,6 +1,7 @@
 // `serve` as a process: the ready line, signals, and what is in its way.
 
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { binary, environmentOf, run, scratch } from "../support/binary.ts";
@@ -102,3 +103,22 @@ test("a wrong entry in UPSTREAMS is named at the start, with what may be wrong a
 		model.stop();
 	}
 }, 60_000);
+
+test.skipIf(process.platform !== "linux")(
+	"the server runs with the allocator's setting, as the process that was started, and leaves a setting of the operator alone",
+	async () => {
+		const settingOf = (pid: number) =>
+			readFileSync(`/proc/${pid}/environ`, "latin1")
+				.split("\0")
+				.find((line) => line.startsWith("MIMALLOC_PURGE_HOLES_MIN_INTERVAL="));
+		for (const [given, value] of [
+			[{}, "5000"],
+			[{ MIMALLOC_PURGE_HOLES_MIN_INTERVAL: "70" }, "70"],
+		] as const) {
+			const server = await start(given);
+			expect(settingOf(server.pid)).toBe(`MIMALLOC_PURGE_HOLES_MIN_INTERVAL=${value}`);
+			await server.stop();
+		}
+	},
+	60_000,
+);
