@@ -47,7 +47,8 @@ const REDIS_PROGRAMS = ["redis-server", "openssl", "faketime"] as const;
 /** Suites of the whole program once more, with everything in MongoDB: those that look into no file. */
 const ON_MONGO = [
 	"test/captures",
-	...["accounts", "refresh"].map((name) => `test/http/${name}.test.ts`),
+	"test/security/on-mongo.test.ts",
+	...["accounts", "audit", "header-login", "keys", "logins", "people", "refresh", "rotation"].map((name) => `test/http/${name}.test.ts`),
 	...["frames", "one-at-a-time", "resume", "same-turn"].map((name) => `test/chat/${name}.test.ts`),
 ];
 

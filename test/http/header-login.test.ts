@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { run } from "../support/binary.ts";
 import { eventually } from "../support/server.ts";
+import { disable } from "../support/storage.ts";
 import { type Account, type Gateway, PASSWORD, type Reply, startGateway, statusOf } from "./gateway.ts";
 
 const PROXY = { HEADER_LOGIN_NAME: "Remote-Email", HEADER_LOGIN_PROXIES: "127.0.0.1, 10.0.0.0/8" };
@@ -53,7 +54,7 @@ describe("a trusted proxy's word", () => {
 
 	test("does not let a disabled account in, nor its former tokens", async () => {
 		const entered = await enter("off@box.local");
-		gateway.write("UPDATE users SET disabled = 1 WHERE id = ?", entered.textAt("user.id"));
+		await disable(gateway.dataDir, entered.textAt("user.id"));
 		expect((await enter("off@box.local")).at("code")).toBe("account_disabled");
 		expect((await me(entered.textAt("token"))).status).toBe(403);
 	});

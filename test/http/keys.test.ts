@@ -1,11 +1,13 @@
 // Personal keys over HTTP: what they are good for, what they never are, and how they end.
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
+import { hashSecret } from "../../src/auth/secrets.ts";
+import type { Id } from "../../src/domain/id.ts";
 import type { AccessRow } from "../../src/http/access.ts";
+import type { Store } from "../../src/ports/store.ts";
 import { startModelServer } from "../support/model-server.ts";
 import { eventually } from "../support/server.ts";
+import { everythingStored, withStoreOf } from "../support/storage.ts";
 import { composeApp } from "./app.ts";
 import { type Account, type Gateway, startGateway } from "./gateway.ts";
 
@@ -74,11 +76,9 @@ test("the store holds its hash and nothing that it could be made from", async ()
 	const { token } = await somebody();
 	const key = await keyOf(token, "read");
 	await gateway.call("GET", "/auth/me", { token: key });
-	const database = new Database(join(gateway.dataDir, "pocketllm.db"), { readonly: true });
-	const row: unknown = database.query("SELECT * FROM api_keys WHERE prefix = ?").get(key.slice(0, 9));
-	database.close();
-	expect(row).toMatchObject({ hash: new Bun.CryptoHasher("sha256").update(key).digest("hex"), scopes: '["read"]' });
-	expect(JSON.stringify(row)).not.toContain(key.slice(9));
+	const stored = await everythingStored(gateway.dataDir);
+	expect(stored).toContain(new Bun.CryptoHasher("sha256").update(key).digest("hex"));
+	expect(stored).not.toContain(key.slice(9));
 });
 
 test("bodies that are wrong are refused by member, and nothing is made", async () => {
@@ -223,18 +223,30 @@ describe("a key ends at once", () => {
 	test("when its time is over", async () => {
 		const { token } = await somebody();
 		const made = await make(token);
-		gateway.write("UPDATE api_keys SET expires_at = ? WHERE id = ?", String(Date.now() - 1), made.textAt("id"));
+		await withStoreOf(gateway.dataDir, async (store) => {
+			const hash = hashSecret(made.textAt("key"));
+			const found = await store.findKeyByHash(hash);
+			if (found === undefined) throw new Error("it is not stored");
+			await store.deleteKey(found.key.id, found.user.id);
+			await store.createKey({ ...found.key, expiresAt: Date.now() - 1 }, hash);
+		});
 		expect(await refusal(made.textAt("key"))).toEqual([401, "invalid_token"]);
 	});
 
 	test("with its account, and is back with it", async () => {
-		const { token, id } = await somebody();
+		const { token, email } = await somebody();
 		const key = await keyOf(token, "read");
-		gateway.write("UPDATE users SET disabled = 1 WHERE id = ?", id);
+		const change = (make: (store: Store, id: Id) => Promise<unknown>) =>
+			withStoreOf(gateway.dataDir, async (store) => {
+				const user = await store.findUserByEmail(email);
+				if (user === undefined) throw new Error("nobody has that address");
+				await make(store, user.id);
+			});
+		await change((store, id) => store.setDisabled(id, true, Date.now()));
 		expect(await refusal(key)).toEqual([403, "account_disabled"]);
-		gateway.write("UPDATE users SET disabled = 0 WHERE id = ?", id);
+		await change((store, id) => store.setDisabled(id, false, Date.now()));
 		expect(await statusWith(key)).toBe(200);
-		gateway.write("DELETE FROM users WHERE id = ?", id);
+		await change((store, id) => store.deleteUser(id));
 		expect(await refusal(key)).toEqual([401, "invalid_token"]);
 	});
 });

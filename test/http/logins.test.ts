@@ -1,6 +1,8 @@
 // Where am I signed in: the list of one's logins, and ending them, one or all.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { parseId } from "../../src/domain/id.ts";
+import { withStoreOf } from "../support/storage.ts";
 import { type Account, type Gateway, PASSWORD, QUICK_HASHES, startGateway } from "./gateway.ts";
 
 setDefaultTimeout(30_000);
@@ -126,8 +128,9 @@ test("the use of an access token is noted once a minute, with its address", asyn
 	const anna = await somebody();
 	const other = await gateway.login(anna.email);
 	const before = (await list(other.token)).sessions.find(({ current }) => !current);
-	const database = `UPDATE logins SET last_used_at = last_used_at - 120000 WHERE id = ?`;
-	gateway.write(database, before?.id ?? "");
+	const id = parseId(before?.id ?? "");
+	if (id === undefined) throw new Error("no other login is listed");
+	await withStoreOf(gateway.dataDir, (store) => store.touchLogin(id, null, Date.now() - 120_000));
 	const headers = { "x-forwarded-for": "203.0.113.5" };
 	await Promise.all(Array.from({ length: 5 }, () => gateway.call("GET", "/auth/me", { token: anna.token, headers })));
 	await Bun.sleep(200);

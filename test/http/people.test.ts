@@ -1,7 +1,9 @@
 // What administrators do with people over HTTP, and that it counts at once.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { hashSecret } from "../../src/auth/secrets.ts";
 import { startModelServer } from "../support/model-server.ts";
+import { withStoreOf } from "../support/storage.ts";
 import { type Account, type Gateway, PASSWORD, QUICK_HASHES, type Reply, startGateway } from "./gateway.ts";
 
 setDefaultTimeout(30_000);
@@ -258,8 +260,14 @@ describe("signing up with an invitation", () => {
 	});
 
 	test("one that has ended is good for nothing", async () => {
-		const { token, id } = await invite();
-		guarded.write("UPDATE invitations SET expires_at = 1 WHERE id = ?", id);
+		const { token } = await invite();
+		await withStoreOf(guarded.dataDir, async (store) => {
+			const [hash, now] = [hashSecret(token), Date.now()];
+			const made = await store.findInvitation(hash, now);
+			if (made === undefined) throw new Error("it is not stored");
+			await store.deleteInvitation(made.id);
+			await store.createInvitation({ ...made, expiresAt: now - 1 }, hash);
+		});
 		expect((await signup("ended@box.local", token)).at("code")).toBe("invalid_invitation");
 	});
 

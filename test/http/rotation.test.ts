@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, scratch } from "../support/binary.ts";
+import { commandSettings, storageSettings } from "../support/storage.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 const OLD = "the key in force: 0123456789-abcdefgh-ijklmnop";
@@ -112,7 +113,11 @@ describe("keys in files are taken up by running servers, without a restart", () 
 				}
 				return token;
 			})();
-			const { stderr, key } = await nameNext({ ...settings, POCKETLLM_DATA_DIR: server.dataDir });
+			const { stderr, key } = await nameNext({
+				...storageSettings(server.dataDir, settings),
+				...settings,
+				POCKETLLM_DATA_DIR: server.dataDir,
+			});
 			expect(stderr).toContain(`${previous} (JWT_PREVIOUS_SECRETS_FILE), one a line`);
 			expect(stderr).toContain("within a second, without a restart");
 			replace(previous, `${key}\n`);
@@ -177,10 +182,12 @@ describe("keys in files are taken up by running servers, without a restart", () 
 		mkdirSync(dataDir, { mode: 0o700 });
 		const configFile = join(dataDir, "pocketllm.env");
 		replace(configFile, `JWT_SECRET="${OLD}"\n`);
-		const server = await startGateway({ dataDir });
+		// What stands in the environment would win.
+		const settings = { JWT_SECRET: "" };
+		const server = await startGateway({ dataDir, settings });
 		try {
 			const anna = await server.signup("anna@box.local");
-			const { stderr, key } = await nameNext({ POCKETLLM_DATA_DIR: dataDir });
+			const { stderr, key } = await nameNext({ ...commandSettings(dataDir), ...settings });
 			expect(stderr).toContain(`JWT_SECRET in the config file ${configFile}`);
 			replace(configFile, `JWT_SECRET="${key}"\nJWT_PREVIOUS_SECRETS="${OLD}"\n`);
 			await within(4000, async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { type Ended, run } from "../support/binary.ts";
 import { startModelServer } from "../support/model-server.ts";
 import { eventually, type Person, startServer, type TestServer } from "../support/server.ts";
+import { commandSettings, messagesStored } from "../support/storage.ts";
 
 const PASSWORD = "a-Tall-ladder-77";
 const model = startModelServer();
@@ -14,7 +15,7 @@ describe("beside a running server", () => {
 	let person: Person;
 	beforeAll(async () => {
 		server = await startServer({ settings: { UPSTREAMS: `openai+${model.baseUrl}` } });
-		users = (...args) => run(["users", ...args], { env: { POCKETLLM_DATA_DIR: server.dataDir }, stdin: "" });
+		users = (...args) => run(["users", ...args], { env: commandSettings(server.dataDir), stdin: "" });
 	}, 60_000);
 	afterAll(async () => {
 		await server.stop();
@@ -52,7 +53,7 @@ describe("beside a running server", () => {
 		expect((await person.call("GET", "/auth/me")).status).toBe(401);
 		expect(await login(person.password)).toBe(401);
 		await stream.over();
-		await eventually("nothing is left", () => server.rows(sessionId).length === 0);
+		await eventually("nothing is left", async () => (await messagesStored(server.dataDir, sessionId)).length === 0);
 	}, 30_000);
 
 	test("an invitation, a reset link and a generated password work on the server at once", async () => {

@@ -1,23 +1,16 @@
 // Line 4: which passwords are taken, how they are kept, and that old ones are kept better after the next login.
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClock } from "../../src/clock.ts";
-import { openStore } from "../../src/store/index.ts";
 import { type Gateway, PASSWORD, QUICK_HASHES, startGateway } from "../http/gateway.ts";
 import { scratch } from "../support/binary.ts";
+import { everythingStored, withStoreOf } from "../support/storage.ts";
 import { attack } from "./table.ts";
 
-function hashOf(gateway: Gateway, email: string): string {
-	const database = new Database(join(gateway.dataDir, "pocketllm.db"), { readonly: true });
-	try {
-		return database.query<{ hash: string }, [string]>("SELECT password_hash AS hash FROM users WHERE email = ?").get(email)?.hash ?? "";
-	} finally {
-		database.close();
-	}
-}
+const hashOf = ({ dataDir }: Gateway, email: string) =>
+	withStoreOf(dataDir, async (store) => (await store.findUserByEmail(email))?.passwordHash ?? "");
 
 describe("passwords", () => {
 	let gateway: Gateway;
@@ -103,14 +96,14 @@ describe("passwords", () => {
 	attack(4, "kept as argon2id in PHC form with a salt of its own, and nowhere else", async () => {
 		const emails = ["twin1@box.local", "twin2@box.local"];
 		for (const email of emails) await gateway.signup(email, "the-Same-ladder-55");
-		const hashes = emails.map((email) => hashOf(gateway, email));
+		const hashes = await Promise.all(emails.map((email) => hashOf(gateway, email)));
 		for (const hash of hashes) expect(hash).toMatch(/^\$argon2id\$v=19\$m=7168,t=1,p=1\$[A-Za-z0-9+/]{22,}\$[A-Za-z0-9+/]{43}$/);
 		expect(new Set(hashes).size).toBe(2);
-		for (const name of ["pocketllm.db", "pocketllm.db-wal"]) {
-			expect(readFileSync(join(gateway.dataDir, name)).includes("the-Same-ladder-55")).toBe(false);
-		}
+		const stored = await everythingStored(gateway.dataDir);
+		for (const hash of hashes) expect(stored).toContain(hash);
+		expect(stored).not.toContain("the-Same-ladder-55");
 		expect(gateway.output()).not.toContain("the-Same-ladder-55");
-		return { inputs: 2, held: "two hashes of one password, neither file nor log holds it" };
+		return { inputs: 2, held: "two hashes of one password, neither the database nor the log holds it" };
 	});
 });
 
@@ -120,7 +113,6 @@ describe("old passwords", () => {
 		"bcrypt of the old gateway, weaker argon2id and broken hashes: the right password signs in and is kept better, nothing else does",
 		async () => {
 			const dataDir = join(scratch(), "data");
-			const store = await openStore({ kind: "sqlite", dataDir }, { as: "command" });
 			const clock = createClock();
 			const kept: Readonly<Record<string, string>> = {
 				"bcrypt@box.local": await Bun.password.hash(PASSWORD, { algorithm: "bcrypt", cost: 5 }),
@@ -129,12 +121,13 @@ describe("old passwords", () => {
 				"plain@box.local": PASSWORD,
 				"empty@box.local": "",
 			};
-			for (const [email, passwordHash] of Object.entries(kept)) {
-				const now = clock.now();
-				const user = { id: clock.newId(), email, fullName: null, avatarUrl: null, passwordHash, isAdmin: false, disabled: false };
-				await store.createUser({ ...user, createdAt: now, updatedAt: now });
-			}
-			await store.close();
+			await withStoreOf(dataDir, async (store) => {
+				for (const [email, passwordHash] of Object.entries(kept)) {
+					const now = clock.now();
+					const user = { id: clock.newId(), email, fullName: null, avatarUrl: null, passwordHash, isAdmin: false, disabled: false };
+					await store.createUser({ ...user, createdAt: now, updatedAt: now });
+				}
+			});
 			const gateway = await startGateway({ dataDir, settings: QUICK_HASHES });
 			try {
 				const login = async (email: string, password: string) =>
@@ -142,11 +135,11 @@ describe("old passwords", () => {
 				for (const email of Object.keys(kept)) {
 					for (const wrong of ["wrong-password", kept[email] || "x"].filter((text) => text !== PASSWORD))
 						expect([email, await login(email, wrong)]).toEqual([email, 401]);
-					expect(hashOf(gateway, email)).toBe(kept[email] ?? "");
+					expect(await hashOf(gateway, email)).toBe(kept[email] ?? "");
 					const isUsable = email.startsWith("bcrypt") || email.startsWith("weak");
 					expect([email, await login(email, PASSWORD)]).toEqual([email, isUsable ? 200 : 401]);
-					if (isUsable) expect(hashOf(gateway, email)).toStartWith("$argon2id$v=19$m=7168,t=1,");
-					else expect(hashOf(gateway, email)).toBe(kept[email] ?? "");
+					if (isUsable) expect(await hashOf(gateway, email)).toStartWith("$argon2id$v=19$m=7168,t=1,");
+					else expect(await hashOf(gateway, email)).toBe(kept[email] ?? "");
 				}
 				return { inputs: 14, held: "two were replaced at the good login; three broken ones let nobody in" };
 			} finally {

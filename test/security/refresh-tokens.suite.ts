@@ -1,9 +1,8 @@
 // Line 7: what can be done with a refresh token that is not one's newest.
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { join } from "node:path";
 import { type Account, type Gateway, QUICK_HASHES, startGateway } from "../http/gateway.ts";
+import { everythingStored } from "../support/storage.ts";
 import { attack } from "./table.ts";
 
 describe("refresh tokens", () => {
@@ -72,13 +71,12 @@ describe("refresh tokens", () => {
 	});
 
 	attack(7, "the database, read by somebody else, holds none of them", async () => {
-		const { refreshToken } = await somebody();
+		const { id, token, refreshToken } = await somebody();
 		const child = (await refresh(refreshToken)).textAt("refreshToken");
-		const database = new Database(join(gateway.dataDir, "pocketllm.db"), { readonly: true });
-		const rows = JSON.stringify([database.query("SELECT * FROM logins").all(), database.query("SELECT * FROM refresh_tokens").all()]);
-		database.close();
-		for (const secret of [refreshToken, child]) expect(rows).not.toContain(secret);
-		return { inputs: 2, held: "hashes and seeds only" };
+		const stored = await everythingStored(gateway.dataDir);
+		expect(stored).toContain(id);
+		for (const secret of [refreshToken, child, token]) expect(stored).not.toContain(secret);
+		return { inputs: 3, held: "neither of them, nor an access token, in any table or collection" };
 	});
 
 	attack(7, "a login that is over, by logout, new password and reset", async () => {

@@ -1,24 +1,16 @@
 // Lines 1 and 2: nobody becomes an administrator by what they send, and of any number of first claims one counts.
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { join } from "node:path";
 import { asyncProperty, assert as check, constantFrom, uniqueArray } from "fast-check";
 import { createSetupGate } from "../../src/auth/setup.ts";
 import { type Account, type Gateway, PASSWORD, QUICK_HASHES, startGateway } from "../http/gateway.ts";
 import { run } from "../support/binary.ts";
+import { commandSettings, withStoreOf } from "../support/storage.ts";
 import { attack } from "./table.ts";
 
-type UserRow = { id: string; is_admin: number; disabled: number; password_hash: string };
-
-function usersOf(gateway: Gateway): UserRow[] {
-	const database = new Database(join(gateway.dataDir, "pocketllm.db"), { readonly: true });
-	try {
-		return database.query<UserRow, []>("SELECT id, is_admin, disabled, password_hash FROM users").all();
-	} finally {
-		database.close();
-	}
-}
+/** As stored, read beside the server. */
+const usersOf = ({ dataDir }: Gateway) => withStoreOf(dataDir, async (store) => (await store.findUsers({ skip: 0, limit: 1000 })).items);
 
 /** What somebody might hope to be taken over. */
 const PLANTED: readonly (readonly [string, unknown])[] = [
@@ -88,11 +80,11 @@ describe("rights", () => {
 				{ numRuns: runs, endOnFailure: true },
 			);
 		}
-		const rows = usersOf(gateway);
-		expect(rows.filter(({ is_admin }) => is_admin === 1).map(({ id }) => id)).toEqual([admin.id]);
-		expect(rows.filter(({ disabled }) => disabled !== 0)).toEqual([]);
+		const rows = await usersOf(gateway);
+		expect(rows.filter(({ isAdmin }) => isAdmin).map(({ id }) => String(id))).toEqual([admin.id]);
+		expect(rows.filter(({ disabled }) => disabled)).toEqual([]);
 		expect(rows.filter(({ id }) => id.startsWith("0123456789"))).toEqual([]);
-		for (const { password_hash } of rows) expect(password_hash).toStartWith("$argon2id$v=19$m=7168,t=1,");
+		for (const { passwordHash } of rows) expect(passwordHash).toStartWith("$argon2id$v=19$m=7168,t=1,");
 		expect((await gateway.call("GET", "/admin/metrics", { token: anna.token })).status).toBe(403);
 		return { inputs, held: `${rows.length} accounts, one administrator as before, no id or hash of anybody's choice` };
 	});
@@ -157,7 +149,7 @@ describe("the first administrator", () => {
 			expect(done).toBe(1);
 			for (const { status } of replies) expect([200, 409, 503]).toContain(status);
 			for (const { codes } of direct) expect(codes).toEqual(["setup_done"]);
-			expect(usersOf(gateway).filter(({ is_admin }) => is_admin === 1)).toHaveLength(1);
+			expect((await usersOf(gateway)).filter(({ isAdmin }) => isAdmin)).toHaveLength(1);
 			return { inputs: 100, held: "one of the hundred became it; every other one was refused and made no account with rights" };
 		} finally {
 			await gateway.stop();
@@ -187,7 +179,7 @@ describe("the first administrator", () => {
 					expect([text, reply.status, reply.at("code")]).toEqual([text, 403, "invalid_setup_token"]);
 					inputs += 1;
 				}
-				expect(usersOf(again)).toEqual([]);
+				expect(await usersOf(again)).toEqual([]);
 				expect((await again.claimSetup()).token).not.toBe("");
 			} finally {
 				await again.stop();
@@ -225,7 +217,7 @@ describe("the first administrator", () => {
 				await gateway.claimSetup();
 				// Made on the shell while it was open to that.
 				const invite = async () => {
-					const env = { POCKETLLM_DATA_DIR: gateway.dataDir, SIGNUP_MODE: "invite" };
+					const env = { ...commandSettings(gateway.dataDir), SIGNUP_MODE: "invite" };
 					return (await run(["users", "invite"], { env })).stdout.trim().split("#")[1] ?? "";
 				};
 				const [used, good] = [await invite(), await invite()];
@@ -245,7 +237,7 @@ describe("the first administrator", () => {
 					expect(replies.map((reply) => reply.at("code"))).toEqual(Array.from({ length: 4 }, () => "signup_closed"));
 				}
 				expect([mode, ...replies.map(({ status }) => status)]).toEqual([mode, ...statuses]);
-				expect(usersOf(gateway).filter(({ is_admin }) => is_admin === 1)).toHaveLength(1);
+				expect((await usersOf(gateway)).filter(({ isAdmin }) => isAdmin)).toHaveLength(1);
 				inputs += replies.length;
 			} finally {
 				await gateway.stop();

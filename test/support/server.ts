@@ -129,7 +129,7 @@ const QUIET_LIMITS = { RATE_LIMIT_GLOBAL: "off", RATE_LIMIT_LOGIN: "off", RATE_L
 
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
 	const dataDir = options.dataDir ?? join(scratch(), "data");
-	const env = { ...QUIET_LIMITS, POCKETLLM_DATA_DIR: dataDir, ...storageSettings(dataDir), ...options.settings };
+	const env = { ...QUIET_LIMITS, POCKETLLM_DATA_DIR: dataDir, ...storageSettings(dataDir, options.settings), ...options.settings };
 	let address = "";
 	const child = await startChild({
 		command: [...(options.before ?? []), await binary(), "serve", "--port", String(options.port ?? 0)],

@@ -1,6 +1,8 @@
 // Where the programs that tests start keep everything: in the SQLite file of their data folder; or, with POCKETLLM_TEST_STORE=mongodb, in the
 // server at MONGODB_TEST_URI, in a database of its own for each data folder. So one suite runs on either (test/run.ts, stage "mongo suites").
 
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { readEnvironment } from "../../src/config/environment.ts";
 import { parseId } from "../../src/domain/id.ts";
@@ -20,10 +22,16 @@ function mongoUri(dataDir: string): string | undefined {
 	return addressOf(uri, `${DATABASE_PREFIX}${Bun.hash(dataDir).toString(36)}`);
 }
 
-/** Settings of the program for this data folder. */
-export function storageSettings(dataDir: string): Readonly<Record<string, string>> {
+/** Settings of the program for this data folder, beside others; MongoDB wants a signing key, unless those name one in a file. */
+export function storageSettings(dataDir: string, others: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
 	const uri = mongoUri(dataDir);
-	return uri === undefined ? {} : { MONGODB_URI: uri, JWT_SECRET: KEY };
+	if (uri === undefined) return {};
+	return { MONGODB_URI: uri, ...(others.JWT_SECRET_FILE === undefined && { JWT_SECRET: KEY }) };
+}
+
+/** What a command needs to work on what the server of this data folder has stored. */
+export function commandSettings(dataDir: string): Readonly<Record<string, string>> {
+	return { POCKETLLM_DATA_DIR: dataDir, ...storageSettings(dataDir) };
 }
 
 /** Opens the store of this data folder beside a running program, or before it starts. */
@@ -36,6 +44,27 @@ export async function withStoreOf<T>(dataDir: string, use: (store: Store) => Pro
 		return await use(store);
 	} finally {
 		await store.close();
+	}
+}
+
+/** All that is stored, every table or collection of it, as JSON: what must be stored nowhere does not stand in it. */
+export async function everythingStored(dataDir: string): Promise<string> {
+	const uri = mongoUri(dataDir);
+	if (uri === undefined) {
+		const database = new Database(join(dataDir, "pocketllm.db"), { readonly: true });
+		try {
+			const tables = database.query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+			return JSON.stringify(tables.map(({ name }) => [name, database.query(`SELECT * FROM "${name}"`).all()]));
+		} finally {
+			database.close();
+		}
+	}
+	const client = new MongoClient(uri);
+	try {
+		const collections = await client.db().collections();
+		return JSON.stringify(await Promise.all(collections.map(async (one) => [one.collectionName, await one.find().toArray()])));
+	} finally {
+		await client.close();
 	}
 }
 
