@@ -9,6 +9,9 @@ export const KEYS_EXAMPLES = [
 	["pocketllm keys list ada@example.org", "what there is, and when it was used"],
 ] as const;
 
+/** `--scope read --scope chat` means both. */
+const together = (scopes: string, before?: string): string => (before === undefined ? scopes : `${before},${scopes}`);
+
 export function addKeys(add: Add): void {
 	add("create", "Make a personal key for a script, and print it once.", async () => (await import("./commands/keys/create.ts")).create, [
 		["pocketllm keys create ada@example.org --name backup --scope read", "good for 90 days"],
@@ -16,7 +19,7 @@ export function addKeys(add: Add): void {
 	])
 		.argument("<who>", WHO)
 		.requiredOption("--name <name>", "what the key is for")
-		.option("--scope <scopes>", "read, chat, or both with a comma between (default: both)")
+		.option("--scope <scopes>", "read, chat, or both with a comma between (default: both)", together)
 		.option("--expires <duration>", "how long it is good, such as 30d, or never (default: 90d)");
 
 	add("list", "List a person's keys, newest first.", async () => (await import("./commands/keys/list.ts")).list, [

@@ -6,9 +6,9 @@ import { showDuration } from "./show.ts";
 
 const LEAST_MS = 60_000;
 
-/** Milliseconds, at least a minute and at most `mostMs`. Codes: `wrong_use`. */
-export function readLifetime(text: string, mostMs: number): number {
-	const bounds = `--expires must be from ${showDuration(LEAST_MS)} to ${showDuration(mostMs)}, such as 1d.`;
+/** Milliseconds, at least a minute and at most `mostMs`; `also`: what else the flag takes. Codes: `wrong_use`. */
+export function readLifetime(text: string, mostMs: number, also = ""): number {
+	const bounds = `--expires must be from ${showDuration(LEAST_MS)} to ${showDuration(mostMs)}, such as 1d${also}.`;
 	try {
 		const milliseconds = duration.parse(text);
 		return milliseconds >= LEAST_MS && milliseconds <= mostMs ? milliseconds : fail("wrong_use", bounds);

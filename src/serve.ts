@@ -57,7 +57,7 @@ export async function startServer(loaded: LoadedConfig, options: ServeOptions): 
 	const log = createLog({ level: levelOf(config), pretty: options.terminal.isTerminal, color: options.terminal.color });
 	const place = storePlace(config);
 	if (options.migrate) await bringUpFile(place, (line) => options.print(`Migration: ${line}`));
-	const release = await holdStore(place);
+	const { release, noteAddress } = await holdStore(place);
 	let store: Store | undefined;
 	let sharing: Sharing | undefined;
 	let running: Running | undefined;
@@ -66,7 +66,7 @@ export async function startServer(loaded: LoadedConfig, options: ServeOptions): 
 		const clock = createClock();
 		sharing = await openSharing({ config, log, isStoreShared: place.kind === "mongodb", elapsed: clock.elapsed });
 		const ring = openKeyRing(loaded, log);
-		running = start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, ring, release });
+		running = start({ config, options, log, clock, store, isStoreShared: place.kind === "mongodb", sharing, ring, release, noteAddress });
 		return running.server;
 	} catch (error) {
 		sharing?.close();
@@ -86,6 +86,7 @@ type Parts = {
 	readonly sharing: Sharing;
 	readonly ring: KeyRing;
 	readonly release: () => void;
+	readonly noteAddress: (address: string) => void;
 };
 
 type Running = { readonly server: RunningServer; readonly cutOff: () => void };
@@ -125,6 +126,7 @@ function start(parts: Parts): Running {
 	});
 	const server = listen({ entry, host: config.host, port: config.port });
 	address = server.address;
+	parts.noteAddress(address);
 	const purge = setInterval(() => purgeOld(store, config, clock, log), PURGE_EVERY_MS);
 	process.on("unhandledRejection", onEscaped);
 	process.on("uncaughtException", onEscaped);

@@ -1,8 +1,6 @@
 // Config → dependencies → a running server, or one act of a command. The only place that joins adapters to features. What only a
 // server needs is imported when one starts: commands are to be quick.
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Administration } from "./administration.ts";
 import type { AuditPage, AuditQuestion } from "./audit/trail.ts";
 import type { AccountMaker } from "./auth/accounts.ts";
@@ -61,6 +59,7 @@ export async function createAdmin(
 export async function administer<T>(config: Config, act: (administration: Administration) => Promise<T>): Promise<T> {
 	requireData(storePlace(config));
 	const { composeAdministration } = await import("./administration.ts");
+	const publicUrl = await publicUrlOf(config);
 	return withStore(config, async (store) =>
 		act(
 			composeAdministration({
@@ -68,7 +67,7 @@ export async function administer<T>(config: Config, act: (administration: Admini
 				clock: createClock(),
 				audit: await auditOf(store),
 				passwords: passwordsOf(config),
-				policy: { ...config, publicUrl: () => publicUrlOf(config) },
+				policy: { ...config, publicUrl: () => publicUrl },
 				// A running server notices within five seconds that somebody is gone.
 				stopGenerations: () => Promise.resolve(),
 			}),
@@ -76,11 +75,15 @@ export async function administer<T>(config: Config, act: (administration: Admini
 	);
 }
 
-/** Where people reach the server; without PUBLIC_URL, where this machine does. */
-function publicUrlOf({ publicUrl, host, port }: Config): string {
+/** Where people reach the server; without PUBLIC_URL, where this machine does: the server that runs, else one with these settings. */
+async function publicUrlOf(config: Config): Promise<string> {
+	const { publicUrl, host, port } = config;
+	if (publicUrl !== undefined) return publicUrl;
+	const running = storePlace(config).kind === "sqlite" ? await runningServer(config) : undefined;
+	if (running?.address) return running.address;
 	const isAny = host === "0.0.0.0" || host === "::" || host === "[::]";
 	const name = isAny ? "127.0.0.1" : host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-	return publicUrl ?? `http://${name}:${port}`;
+	return `http://${name}:${port}`;
 }
 
 /** Gives what says what is wrong with a new password, as a sentence; `undefined` when nothing is. */
@@ -198,16 +201,9 @@ export async function probeLocalUpstreams(): Promise<readonly { label: string; s
 
 /** The server that holds the data folder, if any; with MongoDB none does. */
 export async function runningServer(config: Config): Promise<{ pid: number; address: string | null } | undefined> {
-	if (!existsSync(join(config.dataDir, "pocketllm.lock"))) return undefined;
-	const { lockDataFolder } = await import("./store/sqlite/lock.ts");
-	try {
-		lockDataFolder(config.dataDir).release();
-		return undefined;
-	} catch (error) {
-		if (!(error instanceof PocketError) || error.code !== "store_locked") throw error;
-		const pid = error.details.extra?.pid;
-		return { pid: typeof pid === "number" ? pid : 0, address: null };
-	}
+	const { findHolder } = await import("./store/sqlite/lock.ts");
+	const holder = findHolder(config.dataDir);
+	return holder && { pid: holder.pid ?? 0, address: holder.address ?? null };
 }
 
 async function accountsOf(config: Config, store: Store): Promise<AccountMaker> {

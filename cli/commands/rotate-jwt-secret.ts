@@ -59,14 +59,24 @@ function sourceOf({ origins, configFile, secretFiles }: LoadedConfig): string {
 /** Where the keys that only verify come from, or would. */
 function previousOf({ origins, configFile, secretFiles }: LoadedConfig): string {
 	if (secretFiles.jwtPreviousSecrets !== undefined) return `${secretFiles.jwtPreviousSecrets} (JWT_PREVIOUS_SECRETS_FILE), one a line`;
-	const isInFile = origins.jwtSecret === "config file" || origins.jwtPreviousSecrets === "config file";
-	return isInFile ? `JWT_PREVIOUS_SECRETS in ${configFile}` : "JWT_PREVIOUS_SECRETS";
+	if (origins.jwtPreviousSecrets === "environment") return "JWT_PREVIOUS_SECRETS in the environment";
+	// Unset, it is best put where a running server looks again; whose key is in the environment changes that anyway.
+	return isWatched("jwtSecret", { origins, secretFiles }) || origins.jwtPreviousSecrets === "config file"
+		? `JWT_PREVIOUS_SECRETS in ${configFile}`
+		: "JWT_PREVIOUS_SECRETS";
+}
+
+/** Whether a running server takes up what is changed there: all but what stands in its environment itself. */
+function isWatched(
+	name: "jwtSecret" | "jwtPreviousSecrets",
+	{ secretFiles, origins }: Pick<LoadedConfig, "secretFiles" | "origins">,
+): boolean {
+	return secretFiles[name] !== undefined || origins[name] !== "environment";
 }
 
 function stepsFor(loaded: LoadedConfig, graceMs: number | "now"): readonly string[] {
-	const { secretFiles, origins } = loaded;
-	const isWatched = secretFiles.jwtSecret !== undefined || origins.jwtSecret === "config file";
-	const takenUp = isWatched
+	const needed = graceMs === "now" ? (["jwtSecret"] as const) : (["jwtSecret", "jwtPreviousSecrets"] as const);
+	const takenUp = needed.every((name) => isWatched(name, loaded))
 		? "A running server takes each change up within a second, without a restart."
 		: "A server reads its environment only when it starts, so restart it after each step.";
 	if (graceMs === "now") {

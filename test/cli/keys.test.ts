@@ -44,7 +44,9 @@ test("by default a key may both for 90 days; --expires never has no end; --all r
 	expect((Date.parse(first.expiresAt) - Date.now()) / 86_400_000).toBeCloseTo(90, 1);
 	const second = await keys("create", anna.email, "--name", "b", "--expires", "never", "--json");
 	expect(JSON.parse(second.stdout)).toMatchObject({ expiresAt: null });
-	expect((await keys("revoke", anna.email, "--all", "--json")).stdout).toBe('{"revoked":2}\n');
+	const both = await keys("create", anna.email, "--name", "c", "--scope", "read", "--scope", "chat", "--json");
+	expect(JSON.parse(both.stdout)).toMatchObject({ scopes: ["chat", "read"] });
+	expect((await keys("revoke", anna.email, "--all", "--json")).stdout).toBe('{"revoked":3}\n');
 	expect(await statusWith(first.key)).toBe(401);
 	expect((await keys("list", anna.email)).stdout).toBe("");
 }, 60_000);
@@ -55,8 +57,9 @@ test("wrong use is 2 and says what is right; nobody is 4; nothing is made", asyn
 		[["create", anna.email, "--name", " "], 2, /--name/],
 		[["create", anna.email, "--name", "x", "--scope", "admin"], 2, /--scope must be/],
 		[["create", anna.email, "--name", "x", "--scope", ""], 2, /--scope must be/],
-		[["create", anna.email, "--name", "x", "--expires", "soon"], 2, /--expires must be a duration/],
+		[["create", anna.email, "--name", "x", "--expires", "soon"], 2, /--expires must be from 1m to 3650d, such as 1d, or never/],
 		[["create", anna.email, "--name", "x", "--expires", "0"], 2, /--expires/],
+		[["create", anna.email, "--name", "x", "--expires", "3651d"], 2, /3650d/],
 		[["create", "nobody@box.local", "--name", "x"], 4, /User not found/],
 		[["revoke", anna.email], 2, /--all/],
 		[["revoke", anna.email, "pk_aaaaaa", "--all"], 2, /--all/],

@@ -157,6 +157,21 @@ describe("keys in files are taken up by running servers, without a restart", () 
 		}
 	}, 60_000);
 
+	test("the steps name a place that a running server looks at again, and else say that it must be restarted", async () => {
+		const { env } = place();
+		const secret = join(scratch(), "secret");
+		replace(secret, `${OLD}\n`);
+		const stepsWith = async (settings: Record<string, string>) =>
+			(await run(["rotate-jwt-secret", "--print", "--yes"], { env: { ...env, JWT_SECRET_FILE: secret, ...settings } })).stderr;
+		const unset = await stepsWith({});
+		expect(unset).toContain(`JWT_PREVIOUS_SECRETS in ${join(env.POCKETLLM_DATA_DIR, "pocketllm.env")}`);
+		expect(unset).toContain("without a restart");
+		const fixed = await stepsWith({ JWT_PREVIOUS_SECRETS: `${OLD} and another` });
+		expect(fixed).toContain("JWT_PREVIOUS_SECRETS in the environment");
+		expect(fixed).toMatch(/^1\..*restart it after each step/m);
+		expect(fixed).not.toContain("without a restart");
+	}, 60_000);
+
 	test("a file that is away, empty or half written signs nobody out; the log says so once, and names no key", async () => {
 		const { secret, server } = await pair();
 		try {

@@ -8,7 +8,7 @@ import { parseId } from "../../src/domain/id.ts";
 import { backupSqlite } from "../../src/store/sqlite/backup.ts";
 import { createCommitter } from "../../src/store/sqlite/commit.ts";
 import { openConnection } from "../../src/store/sqlite/connection.ts";
-import { lockDataFolder } from "../../src/store/sqlite/lock.ts";
+import { findHolder, lockDataFolder } from "../../src/store/sqlite/lock.ts";
 import { migrate } from "../../src/store/sqlite/migrations.ts";
 import { createSqliteStore } from "../../src/store/sqlite/open.ts";
 import { aMessage, aSession, expectCode, NOON, storedSession } from "../contracts/store/samples.ts";
@@ -85,9 +85,18 @@ test("a second server on the same folder is refused with the first one's pid; ki
 	const late = startChild("hold-lock.ts", folder);
 	expect((await late.lines.next()).value).toBeUndefined();
 	expect(await late.child.exited).not.toBe(0);
+	// Who holds it is known beside it; the address once it listens, and never the one of somebody who was killed.
+	expect(findHolder(folder)).toEqual({ pid: process.pid, address: undefined });
+	lock.noteAddress("http://127.0.0.1:9001");
+	expect(findHolder(folder)).toEqual({ pid: process.pid, address: "http://127.0.0.1:9001" });
 	lock.release();
 	lock.release();
 	expect(existsSync(join(folder, "pocketllm.pid"))).toBe(false);
+	writeFileSync(join(folder, "pocketllm.address"), "http://127.0.0.1:9002\n");
+	expect(findHolder(folder)).toBeUndefined();
+	const next = lockDataFolder(folder);
+	expect(findHolder(folder)?.address).toBeUndefined();
+	next.release();
 	lockDataFolder(folder).release();
 });
 

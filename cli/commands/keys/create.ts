@@ -1,11 +1,12 @@
 // `pocketllm keys create WHO`: a personal key, printed once.
 
-import { duration, list, SettingProblem } from "../../../src/config/values.ts";
+import { list } from "../../../src/config/values.ts";
 import { KEY_NAME_LENGTH, KEY_SCOPES, type KeyScope } from "../../../src/domain/api-key.ts";
 import { THIS_MACHINE } from "../../../src/domain/caller.ts";
 import { fail } from "../../../src/domain/errors.ts";
 import { withKeysOf } from "../../../src/wiring.ts";
 import { keyJson } from "../../keys.ts";
+import { readLifetime } from "../../lifetime.ts";
 import { momentOf } from "../../people.ts";
 import type { Shell } from "../../shell.ts";
 import { plain } from "../../show.ts";
@@ -13,11 +14,13 @@ import { plain } from "../../show.ts";
 export type CreateOptions = { readonly name: string; readonly scope?: string; readonly expires?: string };
 
 const STANDARD_LIFETIME = "90d";
+/** As over HTTP. */
+const MOST_MS = 3650 * 86_400_000;
 
 export async function create(shell: Shell, options: CreateOptions, [who = ""]: readonly string[]): Promise<void> {
 	const name = options.name.trim();
 	if (name === "" || name.length > KEY_NAME_LENGTH) fail("wrong_use", `--name must be a text of at most ${KEY_NAME_LENGTH} characters.`);
-	const wanted = { name, scopes: readScopes(options.scope), lifetime: readLifetime(options.expires ?? STANDARD_LIFETIME) };
+	const wanted = { name, scopes: readScopes(options.scope), lifetime: lifetimeOf(options.expires ?? STANDARD_LIFETIME) };
 	const { config } = await shell.settings();
 	const { key, secret, email } = await withKeysOf(config, who, async (keys, user) => ({
 		...(await keys.make(user.id, wanted, { caller: THIS_MACHINE })),
@@ -36,13 +39,4 @@ function readScopes(text: string | undefined): readonly KeyScope[] {
 	return KEY_SCOPES.filter((scope) => asked.includes(scope));
 }
 
-function readLifetime(text: string): number | null {
-	if (text === "never") return null;
-	try {
-		const milliseconds = duration.parse(text);
-		return milliseconds > 0 ? milliseconds : fail("wrong_use", "--expires must be longer than nothing.");
-	} catch (error) {
-		if (error instanceof SettingProblem) return fail("wrong_use", `--expires ${error.message}; or never.`);
-		throw error;
-	}
-}
+const lifetimeOf = (text: string): number | null => (text === "never" ? null : readLifetime(text, MOST_MS, ", or never"));
