@@ -5,7 +5,7 @@ import { readEnvironment } from "../src/config/environment.ts";
 import { PocketError } from "../src/domain/errors.ts";
 import { type Looked, type MoveOutcome, type MoveRequest, moveStore } from "../src/wiring.ts";
 import { onInterruption } from "./interruption.ts";
-import { createProgressView, showCount, WORDS } from "./progress-view.ts";
+import { countOf, createProgressView, showCount, WORDS } from "./progress-view.ts";
 import type { Shell } from "./shell.ts";
 import { plain } from "./show.ts";
 
@@ -14,7 +14,7 @@ export type Target = MoveRequest["to"];
 /** Where `--to`, MIGRATE_TO or MIGRATE_TO_FILE say; `undefined` when none of them is given. Codes: `wrong_use`, `invalid_settings`. */
 export function readTarget(flag: string | undefined): Target | undefined {
 	if (flag !== undefined) {
-		if (/\/\/[^?]*:[^?]*@/.test(flag)) {
+		if (/\/\/[^?]*:[^?]*@|[?&]\w*password=/i.test(flag)) {
 			const sentence =
 				"--to must not hold a password, which everybody on this machine could read; set MIGRATE_TO or MIGRATE_TO_FILE instead.";
 			throw new PocketError("wrong_use", { sentence });
@@ -79,7 +79,7 @@ export async function moveTo(shell: Shell, to: Target, options: { readonly dryRu
 const COLLECTIONS = Object.keys(WORDS).filter((name): name is keyof typeof WORDS => Object.hasOwn(WORDS, name));
 
 function lookedLines({ rows, left }: Looked, dryRun: boolean): readonly string[] {
-	const counts = COLLECTIONS.filter((name) => (rows[name] ?? 0) > 0).map((name) => `${showCount(rows[name] ?? 0)} ${WORDS[name]}`);
+	const counts = COLLECTIONS.filter((name) => (rows[name] ?? 0) > 0).map((name) => countOf(name, rows[name] ?? 0));
 	const kept = left.file === null ? "" : `; they are kept in ${left.file}`;
 	const verb = dryRun ? "would stay behind" : "stay behind";
 	const more = left.documents > left.first.length ? [`  … and ${showCount(left.documents - left.first.length)} more`] : [];

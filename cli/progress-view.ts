@@ -29,6 +29,23 @@ export const WORDS: Readonly<Record<MoveProgress["collection"], string>> = {
 	audit: "audit entries",
 };
 
+const ONE: typeof WORDS = {
+	users: "person",
+	logins: "login",
+	resetTokens: "reset link",
+	apiKeys: "key",
+	invitations: "invitation",
+	removals: "removal under way",
+	sessions: "session",
+	messages: "message",
+	audit: "audit entry",
+};
+
+/** Such as `1 session` and `20,000 messages`. */
+export function countOf(collection: MoveProgress["collection"], count: number): string {
+	return `${showCount(count)} ${(count === 1 ? ONE : WORDS)[collection]}`;
+}
+
 export function createProgressView(shell: Shell, elapsed: () => number): ProgressView {
 	const hasBar = shell.terminal.isTerminal && !shell.json && !shell.quiet;
 	let shownAt = hasBar ? Number.NEGATIVE_INFINITY : elapsed();

@@ -46,7 +46,7 @@ export async function openSharing({ config, log, isStoreShared, elapsed }: Shari
 		describe: () => [
 			link.isThere()
 				? `Limits count in Redis at ${link.address}.`
-				: `Redis at ${link.address} is away: limits count in this process until it is there.`,
+				: `Redis at ${link.address} cannot be used: limits count in this process until it can.`,
 		],
 		close: () => {
 			met?.replicas.close();

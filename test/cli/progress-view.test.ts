@@ -2,7 +2,7 @@
 // terminal is looked at in test/store/mongo-move.test.ts.
 
 import { expect, test } from "bun:test";
-import { createProgressView } from "../../cli/progress-view.ts";
+import { countOf, createProgressView } from "../../cli/progress-view.ts";
 import type { Shell } from "../../cli/shell.ts";
 import type { MoveProgress } from "../../src/wiring.ts";
 
@@ -47,4 +47,13 @@ test("with --json each is one object with whole numbers, and no line", () => {
 	const { said, given, showAt } = view({ json: true });
 	showAt(6000);
 	expect([said, given]).toEqual([[], [{ event: "progress", ...HALF, rate: 3912, secondsLeft: 68 }]]);
+});
+
+test("what there is one of is told as one", () => {
+	expect([countOf("sessions", 1), countOf("sessions", 20_000), countOf("users", 1), countOf("users", 0)]).toEqual([
+		"1 session",
+		"20,000 sessions",
+		"1 person",
+		"0 people",
+	]);
 });

@@ -28,6 +28,11 @@ describe("a wrong command line is refused with one line and status 2", () => {
 		["a move that is only looked at", ["migrate", "--to", "sqlite:", "--status"], /--to.*--status/],
 		["a move with a password in it", ["migrate", "--to", `mongodb://me:${SECRET}@host/db`], /must not hold a password.*MIGRATE_TO_FILE/],
 		[
+			"a move with a password among the options",
+			["migrate", "--to", `mongodb://host/db?tls=true&tlsCertificateKeyFilePassword=${SECRET}`],
+			/must not hold a password.*MIGRATE_TO_FILE/,
+		],
+		[
 			"a key in a model server's URL",
 			["init", "--yes", "--upstream", `openai+http://:${SECRET}@gpu/v1`],
 			/must not hold a key.*--upstreams-file/,

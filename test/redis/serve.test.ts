@@ -112,7 +112,7 @@ describe("limits in Redis", () => {
 		const { port, stop } = await startRedis();
 		await stop();
 		const gateway = await start(`redis://127.0.0.1:${port}`);
-		expect(gateway.output()).toContain(`Redis at 127.0.0.1:${port} is away: limits count in this process until it is there.`);
+		expect(gateway.output()).toContain(`Redis at 127.0.0.1:${port} cannot be used: limits count in this process until it can.`);
 		expect((await request(gateway, 9)).allowed).toBe(5);
 		await startStore({ port });
 		await isBack(gateway);

@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { inspect } from "node:util";
-import { type MongoError, MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from "mongodb";
+import { MongoAPIError, type MongoError, MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from "mongodb";
 import { PocketError } from "../../src/domain/errors.ts";
 import { databaseInUri } from "../../src/store/mongo/client.ts";
-import { duplicateIndex, isAway, translate } from "../../src/store/mongo/errors.ts";
+import { duplicateIndex, isAway, isUnresolved, translate } from "../../src/store/mongo/errors.ts";
 import { metadataFromFields, metadataToFields } from "../../src/store/mongo/metadata.ts";
 
 function serverError(code: number, text = "n/a", extra: object = {}): MongoServerError {
@@ -37,6 +37,12 @@ describe("the driver's errors", () => {
 		expect([isAway(serverError(14_031)), isAway(serverError(189)), isAway(serverError(11_000))]).toEqual([false, true, false]);
 		expect(isAway(new MongoServerError({ code: 1, errorLabels: ["RetryableWriteError"] }))).toBe(true);
 		expect([isAway(new Error("x")), isAway(undefined), isAway("x")]).toEqual([false, false, false]);
+	});
+
+	test("a name of no server, in an address of the kind that is looked up, is waited for; another mistake in it is not", () => {
+		const asRuntime = (syscall: string): Error => Object.assign(new Error(`${syscall} ENOTFOUND`), { code: "ENOTFOUND", syscall });
+		expect([isUnresolved(asRuntime("querySrv")), isUnresolved(asRuntime("queryTxt"))]).toEqual([true, true]);
+		expect([isUnresolved(asRuntime("open")), isUnresolved(new MongoAPIError("No addresses found at host"))]).toEqual([false, false]);
 	});
 
 	test("nothing that a person wrote is told on", () => {

@@ -192,6 +192,13 @@ describe("opening", () => {
 		expect(message).toContain(`127.0.0.1:${port}`);
 	}, 20_000);
 
+	test("a server of another replica set is not reached, and the sentence names that option", async () => {
+		const server = await startOwn();
+		if (server === undefined) return;
+		const { code, message } = await refusal(`mongodb://127.0.0.1:${server.port}/x?replicaSet=another`);
+		expect([code, message]).toEqual(["store_unavailable", expect.stringContaining("also its replicaSet")]);
+	}, 60_000);
+
 	test("a server that starts a little later is waited for when that is wanted", async () => {
 		const port = await findFreePort();
 		const opening = open(port, { waitMs: 30_000 });

@@ -49,7 +49,7 @@ export function createClient(uri: string, { watch, socketTimeoutMs, setting = "M
 		return client;
 	} catch (error) {
 		throw new PocketError("invalid_settings", {
-			sentence: `${setting} is not a MongoDB address such as mongodb://user:password@host:27017/pocketllm (special characters as %XX).`,
+			sentence: `${setting} is not a MongoDB address such as mongodb://user:password@host:27017/pocketllm (special characters as %XX), or has an option that there is not.`,
 			cause: error instanceof MongoError ? error.name : "not parsed",
 		});
 	}

@@ -4,7 +4,7 @@ import type { MongoClient } from "mongodb";
 import { PocketError } from "../../domain/errors.ts";
 import { type Access, type CollectionNames, createAccess, openCollections } from "./access.ts";
 import { createClient, databaseInUri, hostsOf, type Watch } from "./client.ts";
-import { isAway, isRefusedLogin, isUntrusted, translate } from "./errors.ts";
+import { isAway, isRefusedLogin, isUnresolved, isUntrusted, translate } from "./errors.ts";
 
 /** Where the data is. */
 export type MongoPlace = {
@@ -99,7 +99,7 @@ async function lookUntil(client: MongoClient, { setting, deadline, onWait, cance
 			if (error instanceof PocketError) throw error;
 			if (isRefusedLogin(error)) throw refused(client, setting, error);
 			if (isUntrusted(error)) throw untrusted(client, setting, error);
-			if (!isAway(error)) throw unusable(client, setting, error);
+			if (!isAway(error) && !isUnresolved(error)) throw unusable(client, setting, error);
 			if (performance.now() >= deadline) throw away(client, setting, error);
 			if (looks === 1) onWait?.(hostsOf(client));
 		}
@@ -121,8 +121,10 @@ function refused(client: MongoClient, setting: string, error: unknown): PocketEr
 }
 
 function away(client: MongoClient, setting: string, error: unknown): PocketError {
+	// Servers of another replica set, or of none, are passed over like such as are down.
+	const replicaSet = client.options.replicaSet ? ", also its replicaSet" : "";
 	return new PocketError("store_unavailable", {
-		sentence: `MongoDB at ${hostsOf(client)} cannot be reached. Check ${setting}, and that the server runs and is reachable from here.`,
+		sentence: `MongoDB at ${hostsOf(client)} cannot be reached. Check ${setting}${replicaSet}, and that the server runs and is reachable from here.`,
 		cause: translate(error),
 	});
 }

@@ -111,6 +111,11 @@ export function isUntrusted(error: unknown): boolean {
 	return errors.some((cause) => cause instanceof Error && "code" in cause && BAD_CERTIFICATE.test(String(cause.code)));
 }
 
+/** Whether the name of a `mongodb+srv` address leads to no servers, or nobody answers who knows: as for any other name, it may come. */
+export function isUnresolved(error: unknown): boolean {
+	return error instanceof Error && "syscall" in error && (error.syscall === "querySrv" || error.syscall === "queryTxt");
+}
+
 /** The error to tell: `store_full`, `store_unavailable`, a PocketError as it is, or a defect without the driver's details. */
 export function translate(thrown: unknown): unknown {
 	const error = unwrap(thrown);
