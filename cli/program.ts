@@ -1,7 +1,7 @@
 // The commander program: every command, flag and example by name. Nothing runs here and no command's module is loaded here;
 // `run` is handed what is to be done. Completions and the man page are made from this very program.
 
-import { Argument, Command, Option } from "commander";
+import { Argument, Command, type CommanderError, Option } from "commander";
 import { VERSION } from "../src/version.ts";
 import { adderTo, addGroup, examples, type Run, withPassword } from "./adding.ts";
 import { addKeys, KEYS_EXAMPLES } from "./keys-program.ts";
@@ -163,7 +163,12 @@ export function createProgram(run: Run): Command {
 	).addArgument(new Argument("<shell>", "which shell").choices(["bash", "zsh", "fish"]));
 
 	for (const command of withAllBelow(program)) {
-		command.exitOverride().configureOutput({
+		// Whose help shows what was called wrongly, report.ts tells.
+		const called = nameOf(command);
+		const rethrow = (error: CommanderError): never => {
+			throw Object.assign(error, { called });
+		};
+		command.exitOverride(rethrow).configureOutput({
 			getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, 80),
 			getErrHelpWidth: () => Math.min(process.stderr.columns ?? 80, 80),
 			writeOut: (text) => write("stdout", text),
@@ -173,6 +178,11 @@ export function createProgram(run: Run): Command {
 		});
 	}
 	return program;
+}
+
+/** As it is typed: `pocketllm users logout`. */
+function nameOf(command: Command): string {
+	return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
 function withAllBelow(command: Command): readonly Command[] {

@@ -55,7 +55,8 @@ function usageSentence(error: CommanderError): string {
 		.replace(/^\(?(.*?)\)?$/, "$1")
 		.trim();
 	const sentence = `${withoutValues.charAt(0).toUpperCase()}${withoutValues.slice(1).replace(/\.$/, "")}.`;
-	return `${sentence}${hint === "" ? "" : ` ${hint}`} See pocketllm --help.`;
+	const called = "called" in error && typeof error.called === "string" ? error.called : "pocketllm";
+	return `${sentence}${hint === "" ? "" : ` ${hint}`} See ${called} --help.`;
 }
 
 function traceOf(error: unknown): string {

@@ -9,6 +9,13 @@ const SECRET = "correct-horse-battery";
 describe("a wrong command line is refused with one line and status 2", () => {
 	const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
 		["an unknown flag", ["--prot", "1"], /^pocketllm: Unknown option '--prot'\..*--help\.$/],
+		[
+			"a flag that a command has not",
+			["users", "logout", "a@b.c", "--all"],
+			/Unknown option '--all'\. See pocketllm users logout --help\.$/,
+		],
+		["an argument that is missing", ["keys", "list"], /argument 'who'\. See pocketllm keys list --help\.$/],
+		["a mistyped command of a group", ["users", "lst"], /Unknown command 'lst'.*See pocketllm users --help\.$/],
 		["a mistyped flag of a command", ["serve", "--prot", "1"], /Did you mean --port\?/],
 		["a mistyped command", ["serv"], /Unknown command 'serv'\. Did you mean serve\?/],
 		["a flag without its value", ["serve", "--port"], /'--port <port>' argument missing/],
