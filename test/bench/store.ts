@@ -84,12 +84,22 @@ async function measureMongo(messages: number, options: StoreBenchOptions): Promi
 		await target.close();
 		options.say(`MongoDB holds ${messages} messages, after ${seconds.toFixed(0)} s`);
 		const store = await createMongoStore(place);
+		if (mongo.pid !== 0) await readAllLists(store, sizeOf(messages));
 		const rows = await measure({ store, name: "mongodb", isStandIn: mongo.pid !== 0, messages, options });
 		await store.close();
 		return rows;
 	} finally {
 		await mongo.stop();
 	}
+}
+
+/** A mongod has in memory what was just written; the stand-in has what it read before, and first reads and decodes it from its file. */
+async function readAllLists(store: Store, { people }: DatasetSize): Promise<void> {
+	for (let person = 0; person < people; person += 1) await listOf(store, person);
+}
+
+function listOf(store: Store, person: number): Promise<unknown> {
+	return store.findSessions({ userId: personId(person), sortBy: "updatedAt", sortOrder: "desc", skip: 0, limit: 20 });
 }
 
 type Subject = {
@@ -106,14 +116,7 @@ async function measure({ store, name, isStandIn, messages, options }: Subject): 
 	const newId = createIdSource(Date.now, (count) => crypto.getRandomValues(new Uint8Array(count)));
 	const anySession = (): number => Math.floor(random() * size.sessions);
 	const operations: Readonly<Record<string, () => Promise<unknown>>> = {
-		"session list": () =>
-			store.findSessions({
-				userId: personId(Math.floor(random() * size.people)),
-				sortBy: "updatedAt",
-				sortOrder: "desc",
-				skip: 0,
-				limit: 20,
-			}),
+		"session list": () => listOf(store, Math.floor(random() * size.people)),
 		"messages, newest": () => store.findMessages(sessionId(anySession()), { newest: 500 }),
 		"messages, offset": () => store.findMessages(sessionId(anySession()), { offset: 4, limit: 4 }),
 		"messages, before": async () => {
@@ -226,7 +229,7 @@ function notes(rows: readonly StoreRow[], large: number): readonly string[] {
 		...(rows.some(({ isStandIn }) => isStandIn)
 			? [
 					"mongodb is the Java stand-in of the tests. Its indexes find by their first field, and what they find is sorted each time;",
-					"a page of everything it sorts whole. MONGODB_TEST_URI names a mongod to measure; that each query of the driver walks an index",
+					"a page of everything it sorts whole. Each list was read once before, so that it is in memory. MONGODB_TEST_URI names a mongod to measure; that each query of the driver walks an index",
 					"is shown by test/store/mongo-indexes.test.ts.",
 				]
 			: []),

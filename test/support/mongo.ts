@@ -49,7 +49,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
 		command: [
 			java,
 			`-Xmx${options.memoryMb ?? 128}m`,
-			options.memoryMb === undefined ? "-XX:+UseSerialGC" : "-XX:+UseParallelGC",
+			options.memoryMb === undefined ? "-XX:+UseSerialGC" : "-XX:+UseG1GC",
 			...(options.memoryMb === undefined ? ["-XX:TieredStopAtLevel=1"] : []),
 			"-cp",
 			join(jars, "*"),

@@ -39,8 +39,18 @@ public class MongoWire {
 
 	/** Its databases have the indexes that they are asked for: the library alone has none but the unique ones, and looks through everything. */
 	private static class Indexed extends H2Backend {
+		private static final long LIBRARYS_CACHE_MB = 16;
+		private static final long SMALL_MB = 128;
+
+		/**
+		 * With memory to spare, what was read stays there, in half of it as with a mongod: from the library's cache a person's hundred
+		 * sessions among 100,000 would be read and decoded anew by each list.
+		 */
 		Indexed(String file) {
 			super(file);
+			long spare = (Runtime.getRuntime().maxMemory() >> 20) - SMALL_MB;
+			// In KiB.
+			getMvStore().setCacheSize((int) Math.max(LIBRARYS_CACHE_MB, spare / 2) << 10);
 		}
 
 		@Override
