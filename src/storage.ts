@@ -28,8 +28,7 @@ export function storePlace(config: StorageSettings): StorePlace {
 
 /**
  * Keeps other servers away from a data folder that holds the database. With MongoDB several servers share one, and no folder is needed.
- * Gives what lets go,
- * and what tells commands beside it where it listens. Codes: `store_locked`, `not_permitted`, `store_full`.
+ * Gives what lets go, and what tells commands beside it where it listens. Codes: `store_locked`, `not_permitted`, `store_full`.
  */
 export async function holdStore(place: StorePlace): Promise<{ release(): void; noteAddress(address: string): void }> {
 	if (place.kind === "mongodb") return { release: () => undefined, noteAddress: () => undefined };

@@ -15,11 +15,23 @@ export type ContextInput = {
 
 /** The newest messages of the branch in force, two more than are shown: the prompt and its empty answer may be stored already. */
 export async function readNewest(
-	store: MessageStore,
+	store: Pick<MessageStore, "findMessages">,
 	sessionId: Id,
 	{ contextMessages }: { readonly contextMessages: number },
 ): Promise<readonly Message[]> {
 	return (await store.findMessages(sessionId, { newest: contextMessages + 2 })).messages;
+}
+
+/** Begins to read them. What it gives has them once they are there; one that failed, or is late, is read again by whoever needs it. */
+export function readNewestAhead(...read: Parameters<typeof readNewest>): () => readonly Message[] | undefined {
+	let found: readonly Message[] | undefined;
+	readNewest(...read).then(
+		(messages) => {
+			found = messages;
+		},
+		() => undefined,
+	);
+	return () => found;
 }
 
 /** Messages without text (an answer that never came) are left out. */

@@ -9,7 +9,7 @@ import type { RunningGeneration, RunningTurn, StopOutcome, StopReason } from "..
 import type { Id } from "../domain/id.ts";
 import type { Turn } from "../ports/store.ts";
 import { planTurn } from "./branching.ts";
-import { readNewest } from "./context.ts";
+import { readNewestAhead } from "./context.ts";
 import { createDriver } from "./driving.ts";
 import { createElsewhere } from "./elsewhere.ts";
 import { createSettler } from "./ending.ts";
@@ -101,10 +101,10 @@ export function createEngine(deps: EngineDependencies) {
 			const turn = await planTurn(plan, { store, clock });
 			try {
 				const stored = store.beginTurn(turn);
-				// While the disk works.
-				const readAhead = request.ask.kind === "prompt" ? readNewest(store, request.session.id, policy).catch(() => undefined) : undefined;
+				// While the disk works; nothing waits for it here.
+				const readAhead = request.ask.kind === "prompt" ? readNewestAhead(store, request.session.id, policy) : undefined;
 				await stored;
-				const generation = launch(request, turn, route, await readAhead);
+				const generation = launch(request, turn, route, readAhead?.());
 				await socketsServed();
 				return { kind: "running", generation };
 			} catch (error) {

@@ -4,7 +4,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createIdSource } from "../../src/domain/id.ts";
 import { type Message, ROLES, type Role } from "../../src/domain/message.ts";
-import { buildContext, halveContext } from "../../src/generation/context.ts";
+import { buildContext, halveContext, readNewestAhead } from "../../src/generation/context.ts";
+import type { MessagePage } from "../../src/ports/store.ts";
 
 const newId = createIdSource(
 	() => 0,
@@ -127,4 +128,20 @@ describe("a context that is too long", () => {
 	test("that is empty has nothing to leave out", () => {
 		expect(halveContext([])).toBeUndefined();
 	});
+});
+
+test("history read ahead that is late, or fails, holds nobody up and is not there", async () => {
+	const id = newId();
+	const ahead = (found: Promise<MessagePage>) => readNewestAhead({ findMessages: () => found }, id, { contextMessages: 1 });
+	const late = Promise.withResolvers<MessagePage>();
+	const [come, missing, failed] = [
+		ahead(Promise.resolve({ messages: [], total: 0 })),
+		ahead(late.promise),
+		ahead(Promise.reject(new Error("the store is away"))),
+	];
+	await Bun.sleep(1);
+	expect([come(), missing(), failed()]).toEqual([[], undefined, undefined]);
+	late.resolve({ messages: [], total: 0 });
+	await Bun.sleep(1);
+	expect(missing()).toEqual([]);
 });
