@@ -5,9 +5,11 @@ import type { TokenEvent } from "../domain/generation.ts";
 import type { PromptMessage, UpstreamFailure, UpstreamPart } from "../ports/upstream.ts";
 import { buildContext, halveContext, readNewest } from "./context.ts";
 import type { Settler } from "./ending.ts";
-import { type EngineDependencies, failed, interrupted, type Job } from "./job.ts";
+import { type EngineDependencies, failed, interrupted, type Job, type Route } from "./job.ts";
 
 export type Driver = {
+	/** A turn is about to come: the model server that it would get now is connected to. */
+	readonly expect: (route: Route) => void;
 	/** It is this job's turn, on that model server. */
 	readonly send: (job: Job, upstream: string) => void;
 	/** The model server failed, or missed a deadline: tried again before the first token where that makes sense, else the end. */
@@ -141,7 +143,13 @@ export function createDriver({ store, router, queue, clock, log, policy }: Engin
 		};
 	};
 
-	return { send: (job, upstream) => guard(job, () => begin(job, upstream)), fail, guard };
+	const expect: Driver["expect"] = ({ upstreams }) => {
+		if (queue.counts().waiting > 0) return;
+		const name = upstreams().find((upstream) => queue.busyOf(upstream) < router.slotsOf(upstream));
+		if (name !== undefined) router.upstream(name)?.expect?.();
+	};
+
+	return { expect, send: (job, upstream) => guard(job, () => begin(job, upstream)), fail, guard };
 }
 
 /** Whether another model server may do what this one did not. */

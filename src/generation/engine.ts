@@ -101,7 +101,8 @@ export function createEngine(deps: EngineDependencies) {
 			const turn = await planTurn(plan, { store, clock });
 			try {
 				const stored = store.beginTurn(turn);
-				// While the disk works; nothing waits for it here.
+				// While the disk works; nothing waits for these two here.
+				driver.expect(route);
 				const readAhead = request.ask.kind === "prompt" ? readNewestAhead(store, request.session.id, policy) : undefined;
 				await stored;
 				const generation = launch(request, turn, route, readAhead?.());

@@ -78,4 +78,6 @@ export type Upstream = {
 	 * `finish`, `failure` or `cancel()`. Deadlines: connecting (2 s) is the adapter's; first token, silence and total are the caller's.
 	 */
 	stream(request: UpstreamRequest, onPart: (part: UpstreamPart) => void): UpstreamCall;
+	/** A `stream` will most likely be asked for within a moment: whatever of it tells the server nothing of the prompt may begin now. */
+	expect?(): void;
 };

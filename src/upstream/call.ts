@@ -6,10 +6,11 @@ import type { FinishReason } from "../domain/generation.ts";
 import type { Usage } from "../domain/message.ts";
 import type { UpstreamCall, UpstreamFailure, UpstreamPart } from "../ports/upstream.ts";
 import { createByteBuffer } from "./byte-buffer.ts";
+import type { Shortcut, Target } from "./connection.ts";
 import type { ResponseHead } from "./http-response.ts";
 import { MAX_EVIDENCE_BYTES, readRefusal, redact } from "./refusals.ts";
 import { createThinkSplitter } from "./think-tags.ts";
-import { type ExchangeRequest, openExchange, type Shortcut, type Target } from "./transport.ts";
+import { type ExchangeRequest, openExchange } from "./transport.ts";
 
 /** What an adapter says of the frames it reads. After `finish` and `fail` everything is dropped. */
 export type Answer = {

@@ -1,9 +1,10 @@
 // A short look at a model server: one GET, answered as a whole and in time.
 
 import { PocketError } from "../domain/errors.ts";
+import type { Target } from "./connection.ts";
 import type { JsonObject } from "./json.ts";
 import { readRefusal, redact } from "./refusals.ts";
-import { openExchange, type Target } from "./transport.ts";
+import { openExchange } from "./transport.ts";
 import { createWholeBodyReader } from "./whole-body.ts";
 
 /** `inspect()` is bounded by this, connecting included. */

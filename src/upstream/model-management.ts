@@ -4,6 +4,7 @@
 import type { Usage } from "../domain/message.ts";
 import type { PromptMessage, Upstream, UpstreamFailure, UpstreamRequest } from "../ports/upstream.ts";
 import { type Answer, type BodyReader, startCall } from "./call.ts";
+import { openAhead } from "./connection.ts";
 import { createEventStreamReader } from "./event-stream.ts";
 import { createTokenReader } from "./frame-template.ts";
 import type { ResponseHead } from "./http-response.ts";
@@ -31,6 +32,7 @@ export function createModelManagementUpstream(setting: ServerSetting, name: stri
 			await getAnyAnswer(target, "/");
 			return { models: [{ id: setting.model ?? "default" }] };
 		},
+		expect: () => openAhead(target),
 		stream(request, onPart) {
 			const path = `${target.basePath}/inference/chat/stream`;
 			const body = encodeBody(request);

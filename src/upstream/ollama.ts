@@ -3,6 +3,7 @@
 import type { Usage } from "../domain/message.ts";
 import type { Upstream, UpstreamModel, UpstreamRequest } from "../ports/upstream.ts";
 import { type Answer, type BodyReader, startCall } from "./call.ts";
+import { openAhead } from "./connection.ts";
 import { getObject } from "./inspection.ts";
 import { asArray, asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { createLineReader } from "./lines.ts";
@@ -27,6 +28,7 @@ export function createOllamaUpstream(setting: ServerSetting, name: string): Upst
 			]);
 			return { models: asArray(tags.models).flatMap((tag) => readModel(tag, running)) };
 		},
+		expect: () => openAhead(target),
 		stream(request, onPart) {
 			const path = `${target.basePath}/api/chat`;
 			const body = encodeBody(request, setting.model);

@@ -4,6 +4,7 @@
 import type { Usage } from "../domain/message.ts";
 import type { Upstream, UpstreamModel, UpstreamRequest } from "../ports/upstream.ts";
 import { type Answer, type BodyReader, startCall } from "./call.ts";
+import { openAhead } from "./connection.ts";
 import { createEventStreamReader } from "./event-stream.ts";
 import { createTokenReader } from "./frame-template.ts";
 import { getObject } from "./inspection.ts";
@@ -34,6 +35,7 @@ export function createOpenAiUpstream(setting: ServerSetting, name: string): Upst
 			const models = asArray(list.data).flatMap(readModel);
 			return { models, ...(slots === undefined || slots === 0 ? {} : { slots }) };
 		},
+		expect: () => openAhead(target),
 		stream(request, onPart) {
 			const path = `${target.basePath}/chat/completions`;
 			const body = encodeBody(request, setting.model);

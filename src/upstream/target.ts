@@ -1,7 +1,7 @@
 // A configured model server → where and how to speak to it.
 
 import { PocketError } from "../domain/errors.ts";
-import type { Target } from "./transport.ts";
+import type { Target } from "./connection.ts";
 
 /** What the configuration says of one model server (the shape of src/config's UpstreamSetting, which may not be imported here). */
 export type ServerSetting = {
