@@ -3,7 +3,8 @@
 
 import { readEnvironment } from "../src/config/environment.ts";
 import type { Flags, LoadedConfig } from "../src/config/load.ts";
-import { jsonLine } from "./json-line.ts";
+import { escapeSteeringInJson } from "../src/domain/steering.ts";
+
 import { write } from "./output.ts";
 
 /** The options that stand before or after every command. */
@@ -38,7 +39,7 @@ export function createShell(options: GlobalOptions): Shell {
 		quiet,
 		verbose: options.verbose === true,
 		give: ({ text, json: value }) => {
-			write("stdout", `${json ? jsonLine(value) : text}\n`);
+			write("stdout", `${json ? escapeSteeringInJson(JSON.stringify(value)) : text}\n`);
 		},
 		say: (line) => {
 			if (!quiet) write("stderr", `${line}\n`);

@@ -1,6 +1,7 @@
 // The operator's log: JSON lines through pino, or lines for a person when they look at a terminal. Always on standard error.
 
 import pino from "pino";
+import { escapeSteering, escapeSteeringInJson } from "./domain/steering.ts";
 import type { Log, LogFields } from "./ports/log.ts";
 
 export type LogOptions = {
@@ -17,7 +18,7 @@ export function createLog({ level, pretty, color }: LogOptions): Log {
 		base: null,
 		timestamp: pino.stdTimeFunctions.isoTime,
 		formatters: { level: (label) => ({ level: label }) },
-		hooks: { streamWrite: (line) => line.replace(STEERING, escapeCharacter) },
+		hooks: { streamWrite: escapeSteeringInJson },
 	};
 	const logger = pretty
 		? pino(options, { write: (line: string) => process.stderr.write(prettyLine(line, color)) })
@@ -48,22 +49,7 @@ function openDestination() {
 	return destination;
 }
 
-/**
- * What steers a terminal and JSON leaves as it is: the second half of the control characters, directions of writing, invisible ones. Names of
- * models and header fields come from others. Within JSON they can only stand in a text, where an escape is the same.
- */
-const STEERING = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-function escapeCharacter(character: string): string {
-	return [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`).join("");
-}
-
 const COLORS: Readonly<Record<string, string>> = { debug: "\x1b[2m", info: "\x1b[32m", warn: "\x1b[33m", error: "\x1b[31m" };
-
-/** One line, with what would steer the terminal as escapes. */
-function fitForTerminal(text: string): string {
-	return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter);
-}
 
 /** `10:46:03 info  request  status=200 …` */
 function prettyLine(json: string, color: boolean): string {
@@ -73,9 +59,9 @@ function prettyLine(json: string, color: boolean): string {
 	const label = String(level).padEnd(5);
 	const painted = color ? `${COLORS[String(level)] ?? ""}${label}\x1b[0m` : label;
 	const details = Object.entries(rest).map(([name, value]) =>
-		fitForTerminal(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`),
+		escapeSteering(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`),
 	);
 	const stack =
-		typeof err === "object" && err !== null && "stack" in err ? `\n${String(err.stack).split("\n").map(fitForTerminal).join("\n")}` : "";
+		typeof err === "object" && err !== null && "stack" in err ? `\n${String(err.stack).split("\n").map(escapeSteering).join("\n")}` : "";
 	return `${clock} ${painted} ${String(msg)}${details.length > 0 ? `  ${details.join(" ")}` : ""}${stack}\n`;
 }

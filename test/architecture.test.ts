@@ -45,7 +45,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 	app: { files: ["src/app.ts", "src/administration.ts"], may: ["domain", "ports", "http", "generation", ...FEATURES] },
 	// The wiring level. The first three are parts that it hands out.
 	clock: { files: ["src/clock.ts"], may: ["domain", "ports"] },
-	log: { files: ["src/log.ts"], may: ["ports"] },
+	log: { files: ["src/log.ts"], may: ["domain", "ports"] },
 	server: { files: ["src/server.ts"], may: ["domain", "http"] },
 	process: { files: ["src/handles.ts", "src/idle.ts", "src/resident.ts"], may: [] },
 	wiring: {
