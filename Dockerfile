@@ -10,6 +10,8 @@ ARG BUN_IMAGE=docker.io/oven/bun:1.4.5
 FROM ${BUN_IMAGE} AS program
 WORKDIR /sources
 COPY package.json bun.lock bunfig.toml ./
+# bun install applies it.
+COPY src/store/mongo/mongodb@7.9.0.patch src/store/mongo/
 RUN bun install --frozen-lockfile
 COPY . .
 RUN bun run build && mkdir -p /image/usr/local/bin /image/data && mv dist/pocketllm /image/usr/local/bin/
