@@ -1,10 +1,9 @@
 // A turn of the event loop, waited for.
 
 /**
- * Resolves when the event loop has looked at its sockets once: the connection to the model server is made, and the prompt is on its way,
- * before time goes into the answer to the client.
+ * Resolves when the event loop comes round: a prompt for which a connection was there is on its way by then, before time goes into the
+ * answer to the client.
  */
-export async function socketsServed(): Promise<void> {
-	// The first runs before the loop looks, the second after.
-	for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+export function socketsServed(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
 }

@@ -51,19 +51,9 @@ export function createEntry(options: EntryOptions): Entry {
 		const response = await answer(request, exchange, options);
 		noteOrigin(request, options, refusedOrigins);
 		finish(response, exchange);
-		log.info(
-			{
-				requestId: exchange.requestId,
-				method: request.method,
-				// The template, not the path: a path can hold an id, and a query can hold anything.
-				route: exchange.route ?? "-",
-				status: response.status,
-				ms: Math.round((options.elapsed() - started) * 10) / 10,
-				address: exchange.address,
-				...userOf(request),
-			},
-			"request",
-		);
+		const ms = Math.round((options.elapsed() - started) * 10) / 10;
+		// Nobody waits for the log.
+		setImmediate(() => logRequest(log, { request, exchange, status: response.status, ms }));
 		return response;
 	};
 }
@@ -89,6 +79,24 @@ function finish(response: Response, exchange: Exchange): void {
 	headers.set("referrer-policy", "no-referrer");
 	if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
 	if (!headers.has("content-security-policy")) headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+}
+
+type Answered = { readonly request: Request; readonly exchange: Exchange; readonly status: number; readonly ms: number };
+
+function logRequest(log: Log, { request, exchange, status, ms }: Answered): void {
+	log.info(
+		{
+			requestId: exchange.requestId,
+			method: request.method,
+			// The template, not the path: a path can hold an id, and a query can hold anything.
+			route: exchange.route ?? "-",
+			status,
+			ms,
+			address: exchange.address,
+			...userOf(request),
+		},
+		"request",
+	);
 }
 
 function userOf(request: Request): { user?: string } {
