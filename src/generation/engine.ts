@@ -122,7 +122,7 @@ export function createEngine(deps: EngineDependencies) {
 	const joinOther = async (request: TurnRequest, error: unknown, isSecond: boolean): Promise<BegunTurn | undefined> => {
 		const code = error instanceof PocketError ? error.code : undefined;
 		if (code !== "message_id_conflict" && code !== "generation_in_progress") throw error;
-		const known = await finder.findTurn(request);
+		const known = await (code === "message_id_conflict" ? finder.findRefusedTurn(request) : finder.findTurn(request));
 		if (known !== undefined) return known;
 		if (code === "message_id_conflict") throw error;
 		const other = await finder.findStreaming(request.session.id);

@@ -24,6 +24,13 @@ export type TurnFinderDependencies = {
 	readonly elsewhere: Elsewhere;
 };
 
+/**
+ * In a shared store the prompt of a turn is seen a moment before its answer, and both before the others hear who makes it: how often that is
+ * looked for, and after which pauses.
+ */
+const LOOKS = 20;
+const LOOK_AGAIN_MS = 50;
+
 export function createTurnFinder({ store, isStoreShared, find, elsewhere }: TurnFinderDependencies) {
 	/** A stored turn, as it can be followed now. */
 	const follow = async (turn: Turn): Promise<BegunTurn> => {
@@ -35,14 +42,26 @@ export function createTurnFinder({ store, isStoreShared, find, elsewhere }: Turn
 		return { kind: "unheard", turn, ended: (waiting) => elsewhere.waitForEnd({ id, userId }, waiting) };
 	};
 
+	/** The turn that this client id names already. Codes: `message_id_conflict`. */
+	const findTurn = async ({ session, ask }: TurnRequest): Promise<BegunTurn | undefined> => {
+		if (ask.kind !== "prompt" || ask.clientMessageId === null) return undefined;
+		const turn = await store.findTurn(session.id, ask.clientMessageId);
+		if (turn === undefined) return undefined;
+		if (turn.userMessage.content !== ask.text) throw new PocketError("message_id_conflict");
+		return follow(turn);
+	};
+
 	return {
-		/** The turn that this client id names already. Codes: `message_id_conflict`. */
-		findTurn: async ({ session, ask }: TurnRequest): Promise<BegunTurn | undefined> => {
-			if (ask.kind !== "prompt" || ask.clientMessageId === null) return undefined;
-			const turn = await store.findTurn(session.id, ask.clientMessageId);
-			if (turn === undefined) return undefined;
-			if (turn.userMessage.content !== ask.text) throw new PocketError("message_id_conflict");
-			return follow(turn);
+		findTurn,
+
+		/** The same for an id that the store has just refused: another process may be storing its turn at this moment. */
+		findRefusedTurn: async (request: TurnRequest): Promise<BegunTurn | undefined> => {
+			for (let looks = 1; ; looks += 1) {
+				const found = await findTurn(request);
+				const isHeard = found !== undefined && found.kind !== "unheard";
+				if (isHeard || !isStoreShared || looks === LOOKS) return found;
+				await Bun.sleep(LOOK_AGAIN_MS);
+			}
 		},
 
 		/** The turn of a generation; `undefined` when this person has none of that id. */

@@ -155,12 +155,14 @@ describe("a turn that another replica makes", () => {
 
 	test("is begun once by three that get the same messageId at the same moment", async () => {
 		const { person, sessionId } = await fleet.visitor();
-		const turn = { sessionId, prompt: "[tokens 10] [every 20] three at once", messageId: "once" };
-		const streams = await Promise.all([0, 1, 2].map((index) => person.at(fleet.at(index)).stream(turn)));
-		await Promise.all(streams.map((stream) => stream.until("end")));
-		expect(new Set(streams.map((stream) => stream.text())).size).toBe(1);
-		expect(fleet.model.chats.filter(({ prompt }) => prompt === turn.prompt)).toHaveLength(1);
-		expect(await person.messages(sessionId)).toHaveLength(2);
+		for (let round = 1; round <= 8; round += 1) {
+			const turn = { sessionId, prompt: `[tokens 10] [every 10] three at once ${round}`, messageId: `once${round}` };
+			const streams = await Promise.all([0, 1, 2].map((index) => person.at(fleet.at(index)).stream(turn)));
+			await Promise.all(streams.map((stream) => stream.until("end")));
+			expect(new Set(streams.map((stream) => stream.text())).size).toBe(1);
+			expect(fleet.model.chats.filter(({ prompt }) => prompt === turn.prompt)).toHaveLength(1);
+			expect(await person.messages(sessionId)).toHaveLength(2 * round);
+		}
 	});
 
 	test("is stopped through any other, within a second, and keeps what had come", async () => {
