@@ -4,7 +4,6 @@
 import { readEnvironment } from "../src/config/environment.ts";
 import type { Flags, LoadedConfig } from "../src/config/load.ts";
 import { escapeSteeringInJson } from "../src/domain/steering.ts";
-
 import { write } from "./output.ts";
 
 /** The options that stand before or after every command. */

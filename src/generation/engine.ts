@@ -16,7 +16,6 @@ import { createSettler } from "./ending.ts";
 import { createEstimator } from "./estimate.ts";
 import { Generation } from "./generation.ts";
 import { createRegistry, type EngineDependencies, interrupted, type Job, newJob, type Route, type TurnRequest } from "./job.ts";
-import { socketsServed } from "./sockets-served.ts";
 import { type BegunTurn, createTurnFinder } from "./turns.ts";
 import { createWatcher } from "./watching.ts";
 
@@ -106,7 +105,8 @@ export function createEngine(deps: EngineDependencies) {
 				const readAhead = request.ask.kind === "prompt" ? readNewestAhead(store, request.session.id, policy) : undefined;
 				await stored;
 				const generation = launch(request, turn, route, readAhead?.());
-				await socketsServed();
+				// The prompt is on its way when the loop has come round; only then does time go into the answer to the client.
+				await new Promise<void>((resolve) => setImmediate(resolve));
 				return { kind: "running", generation };
 			} catch (error) {
 				const joined = await joinOther(request, error, isSecond);

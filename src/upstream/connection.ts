@@ -66,8 +66,8 @@ const AHEAD_MS = 1000;
 /** So many may wait for one model server. */
 const MOST_AHEAD = 32;
 
-/** Opened ahead and not in use yet, oldest first. */
-const ahead = new WeakMap<Target, Set<Line>>();
+/** Opened ahead and not in use yet, oldest first, each with the timer that ends its waiting. */
+const ahead = new WeakMap<Target, Map<Line, ReturnType<typeof setTimeout>>>();
 
 /** A connection that `user` is told about: one that was opened ahead when there is one, else a new one. */
 export function openConnection(target: Target, user: ConnectionUser): Connection {
@@ -83,23 +83,25 @@ export function openConnection(target: Target, user: ConnectionUser): Connection
  * over it until then; one that nobody asks for is closed after a second, and one that fails is forgotten.
  */
 export function openAhead(target: Target): void {
-	const waiting = ahead.get(target) ?? new Set();
+	const waiting = ahead.get(target) ?? new Map();
 	ahead.set(target, waiting);
 	if (waiting.size >= MOST_AHEAD) return;
 	const line = openLine(target, undefined);
-	waiting.add(line);
-	setTimeout(() => {
-		if (line.user === undefined) line.close();
-	}, AHEAD_MS).unref();
+	const timer = setTimeout(line.close, AHEAD_MS);
+	timer.unref();
+	waiting.set(line, timer);
+}
+
+function stopWaiting(line: Line): void {
+	const waiting = ahead.get(line.target);
+	clearTimeout(waiting?.get(line));
+	waiting?.delete(line);
 }
 
 function takeAhead(target: Target): Line | undefined {
-	const waiting = ahead.get(target);
-	for (const line of waiting ?? []) {
-		waiting?.delete(line);
-		if (!line.isOver) return line;
-	}
-	return undefined;
+	const [oldest] = ahead.get(target)?.keys() ?? [];
+	if (oldest !== undefined) stopWaiting(oldest);
+	return oldest;
 }
 
 function openLine(target: Target, user: ConnectionUser | undefined): Line {
@@ -115,7 +117,7 @@ function openLine(target: Target, user: ConnectionUser | undefined): Line {
 			if (line.isOver) return;
 			line.isOver = true;
 			line.shortcut = undefined;
-			ahead.get(target)?.delete(line);
+			stopWaiting(line);
 			line.socket?.terminate();
 		},
 	};

@@ -83,7 +83,7 @@ describe("https", () => {
 });
 
 describe("a connection that is opened ahead", () => {
-	/** A server in front of `to` that may close what was opened, and never speaks itself. */
+	/** A server that knows what is open, and is too busy for any request. */
 	function startDoor() {
 		const open = new Set<Bun.Socket>();
 		let connections = 0;
@@ -182,7 +182,7 @@ describe("a connection that is opened ahead", () => {
 		back.stop();
 	});
 
-	test("never stands beside more than 31 others, however many turns are expected", async () => {
+	test("is one of 32 at most that wait for a server, however many turns are expected", async () => {
 		const door = startDoor();
 		const upstream = connect(door.url);
 		for (let count = 0; count < 200; count += 1) upstream.expect?.();
